@@ -1,0 +1,89 @@
+//! Accounts: the people behind wallets.
+
+use diesel::prelude::{Insertable, Queryable, Selectable};
+use serde_json::{Map, Value};
+
+use super::{AccountId, SessionId, Time};
+
+/// An account, as the store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = crate::store::schema::accounts)]
+pub struct Account {
+    /// Names it for ever.
+    pub id: AccountId,
+    /// Login name, as its owner writes it.
+    pub username: Option<String>,
+    /// Login name in lower case; unique.
+    pub username_key: Option<String>,
+    /// E-mail, as its owner writes it.
+    pub email: Option<String>,
+    /// E-mail in lower case; unique.
+    pub email_key: Option<String>,
+    /// Argon2id hash in PHC form.
+    pub password_hash: Option<String>,
+    /// Nostr public key, hex; unique.
+    pub pubkey: Option<String>,
+    /// The operator's own name for it.
+    pub external_id: Option<String>,
+    /// How the account came to be: `lnbits` for a password, `env` for the super user before the
+    /// first install (the words that existing clients know).
+    pub provider: String,
+    /// Is this the super user?
+    pub super_user: bool,
+    /// May it be used?
+    pub activated: bool,
+    /// JSON object that its owner may change.
+    pub extra: String,
+    /// JSON object of the user interface.
+    pub ui_customization: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+}
+
+impl Account {
+    /// A fresh account without any way to log in.
+    pub fn fresh(id: AccountId, provider: &str, now: Time) -> Self {
+        Self {
+            id,
+            username: None,
+            username_key: None,
+            email: None,
+            email_key: None,
+            password_hash: None,
+            pubkey: None,
+            external_id: None,
+            provider: provider.to_owned(),
+            super_user: false,
+            activated: true,
+            extra: "{}".to_owned(),
+            ui_customization: "{}".to_owned(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// `extra` as an object.
+    pub fn extra_object(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.extra).unwrap_or_default()
+    }
+}
+
+/// A login on one device; revoked by setting `revoked_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = crate::store::schema::sessions)]
+pub struct Session {
+    /// `jti` of its token.
+    pub id: SessionId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// When the login happened.
+    pub created_at: Time,
+    /// When the token dies.
+    pub expires_at: Time,
+    /// When it was ended before that.
+    pub revoked_at: Option<Time>,
+    /// What the client called itself at login.
+    pub user_agent: String,
+}

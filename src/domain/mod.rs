@@ -1,0 +1,25 @@
+//! Plain types and pure rules: what a wallet, a payment and an amount are, and what is allowed.
+//!
+//! Nothing here does I/O or knows of HTTP, a database connection or a node. The only thing the
+//! types know of the store is how each is written into one column ([`column`]).
+
+pub mod account;
+pub mod bolt11;
+pub mod column;
+pub mod event;
+pub mod filter;
+pub mod ids;
+pub mod journal;
+pub mod limits;
+pub mod money;
+pub mod names;
+pub mod payment;
+pub mod time;
+pub mod wallet;
+
+pub use account::Account;
+pub use ids::{AccountId, PaymentHash, PaymentId, SessionId, WalletId};
+pub use money::Msat;
+pub use payment::{Kind, Payment, Status};
+pub use time::Time;
+pub use wallet::Wallet;

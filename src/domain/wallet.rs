@@ -1,0 +1,84 @@
+//! Wallets.
+
+use diesel::prelude::{Insertable, Queryable, Selectable};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Msat, Time, WalletId};
+
+/// A wallet, as the store remembers it: its keys only as keyed hashes and sealed copies.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = crate::store::schema::wallets)]
+pub struct Wallet {
+    /// Its name for the API.
+    pub id: WalletId,
+    /// Who owns it.
+    pub account_id: AccountId,
+    /// Its name for people.
+    pub name: String,
+    /// Keyed hash of the admin key, for look-up.
+    pub admin_key_hash: Vec<u8>,
+    /// The admin key, sealed, for showing it again.
+    pub admin_key_sealed: Vec<u8>,
+    /// Keyed hash of the invoice key.
+    pub invoice_key_hash: Vec<u8>,
+    /// The invoice key, sealed.
+    pub invoice_key_sealed: Vec<u8>,
+    /// What it holds and may spend; never negative, by order of the database.
+    pub balance_msat: Msat,
+    /// Accounting currency (ISO 4217), if any.
+    pub currency: Option<String>,
+    /// Local part of its lightning address.
+    pub lightning_address: Option<String>,
+    /// JSON of [`Appearance`].
+    pub extra: String,
+    /// JSON list of remembered pay links.
+    pub stored_paylinks: String,
+    /// Deleted wallets keep their money and records and can be restored.
+    pub deleted: bool,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+}
+
+/// How wallet apps show a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Appearance {
+    /// Name of a Material icon.
+    pub icon: String,
+    /// Name of a palette colour.
+    pub color: String,
+    /// Shown first.
+    pub pinned: bool,
+}
+
+impl Default for Appearance {
+    fn default() -> Self {
+        Self { icon: "flash_on".into(), color: "primary".into(), pinned: false }
+    }
+}
+
+impl Wallet {
+    /// How it is shown.
+    pub fn appearance(&self) -> Appearance {
+        serde_json::from_str(&self.extra).unwrap_or_default()
+    }
+}
+
+/// Changes to a wallet; `None` keeps what is.
+#[derive(Debug, Clone, Default)]
+pub struct WalletPatch {
+    /// New name.
+    pub name: Option<String>,
+    /// New currency; `Some(None)` clears it.
+    pub currency: Option<Option<String>>,
+    /// New lightning address.
+    pub lightning_address: Option<String>,
+    /// New icon.
+    pub icon: Option<String>,
+    /// New colour.
+    pub color: Option<String>,
+    /// Pinned or not.
+    pub pinned: Option<bool>,
+}

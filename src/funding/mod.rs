@@ -1,0 +1,225 @@
+//! Funding sources: the Lightning node behind the server.
+//!
+//! The rule that keeps money right is in the answers: [`Outcome`] has a word for "I do not know", and
+//! only a definite word moves money back. A source that cannot be sure says [`Outcome::Unknown`].
+
+pub mod simulated;
+
+use futures_util::{future::BoxFuture, stream::BoxStream};
+use lightning_invoice::Currency;
+
+use crate::domain::{Msat, PaymentHash, PaymentId, Time, bolt11::Invoice};
+
+/// What a source can do. A request that needs what is missing is refused before money moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Keeps a payment's routing fee under the limit it is given.
+    pub fee_limit: bool,
+    /// A payment that it does not find was never sent: no copy of the answer lags behind.
+    pub consistent_not_found: bool,
+}
+
+/// The source cannot be reached or cannot work now; it may later. The text is for people.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceDown(pub String);
+
+/// How the node is.
+#[derive(Debug, Clone)]
+pub struct NodeStatus {
+    /// What it can send and has received, all channels together.
+    pub balance: Msat,
+}
+
+/// What an invoice is to say.
+#[derive(Debug, Clone)]
+pub struct InvoiceOrder {
+    /// What is asked.
+    pub amount: Msat,
+    /// The words, or their hash.
+    pub description: Description,
+    /// How long it is valid.
+    pub expiry_seconds: u64,
+}
+
+/// What an invoice is for (BOLT 11 fields `d` and `h`).
+#[derive(Debug, Clone)]
+pub enum Description {
+    /// Words, at most 639 bytes.
+    Text(String),
+    /// SHA-256 of words that are given elsewhere.
+    Hash([u8; 32]),
+}
+
+/// An invoice that the node issued and will accept money for.
+#[derive(Debug, Clone)]
+pub struct IssuedInvoice {
+    /// The payment request, lower case.
+    pub bolt11: String,
+    /// Its payment hash.
+    pub payment_hash: PaymentHash,
+    /// The preimage, when the node tells it.
+    pub preimage: Option<[u8; 32]>,
+    /// When it expires.
+    pub expires_at: Time,
+}
+
+/// Why no invoice was issued.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InvoiceError {
+    /// The node does not work now.
+    #[error(transparent)]
+    Down(#[from] SourceDown),
+    /// The node will not issue such an invoice.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// One attempt to pay.
+#[derive(Debug, Clone)]
+pub struct PaymentOrder {
+    /// Names the attempt; a retry of the same invoice is another attempt.
+    pub attempt: PaymentId,
+    /// What to pay.
+    pub invoice: Invoice,
+    /// How much arrives.
+    pub amount: Msat,
+    /// The most that routing may cost.
+    pub fee_limit: Msat,
+}
+
+/// Which attempt a question is about.
+#[derive(Debug, Clone)]
+pub struct AttemptRef {
+    /// Its number.
+    pub attempt: PaymentId,
+    /// Its payment hash.
+    pub payment_hash: PaymentHash,
+    /// The source's own name for it, when it gave one.
+    pub source_ref: Option<String>,
+    /// When it was handed to the node: a word about anything before that is not about this attempt.
+    pub dispatched_at: Option<Time>,
+}
+
+/// What the node says of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It arrived.
+    Paid {
+        /// Proof: hashes to the payment hash.
+        preimage: [u8; 32],
+        /// What routing cost.
+        fee: Msat,
+        /// The source's own name for it.
+        source_ref: Option<String>,
+    },
+    /// It failed for good: no money left, and none will.
+    Failed {
+        /// The attempt that failed. A word about another attempt is not applied to this one.
+        attempt: PaymentId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// It never left us: the node was not reached or refused to begin.
+    NotSent(String),
+    /// It is on its way.
+    InFlight {
+        /// The source's own name for it.
+        source_ref: Option<String>,
+    },
+    /// The node does not know it. What that means depends on the source and the time.
+    NotFound,
+    /// Nobody knows: the question or the answer got lost.
+    Unknown(String),
+}
+
+/// What the node says of an invoice it issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvoiceState {
+    /// Nobody has paid it yet.
+    Open,
+    /// It was paid.
+    Paid {
+        /// How much arrived; may be more than was asked (BOLT 4).
+        amount: Msat,
+        /// The preimage that was given for it.
+        preimage: Option<[u8; 32]>,
+    },
+    /// It cannot be paid any more.
+    Closed,
+    /// The node does not know it.
+    Unknown,
+}
+
+/// What a node reports by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceEvent {
+    /// Money for an invoice arrived.
+    InvoicePaid {
+        /// Which invoice.
+        payment_hash: PaymentHash,
+        /// How much.
+        amount: Msat,
+        /// The preimage that was given for it.
+        preimage: Option<[u8; 32]>,
+    },
+    /// There is news of a payment: ask.
+    PaymentChanged {
+        /// Which payment.
+        payment_hash: PaymentHash,
+    },
+}
+
+/// An event and its position in the source's stream.
+pub type Positioned = (i64, SourceEvent);
+
+/// A Lightning node, seen from the ledger.
+pub trait FundingSource: Send + Sync {
+    /// The name that is stored with each payment.
+    fn name(&self) -> &'static str;
+
+    /// The network its invoices are for.
+    fn network(&self) -> Currency;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Asks how the node is.
+    fn status(&self) -> BoxFuture<'_, Result<NodeStatus, SourceDown>>;
+
+    /// Has the node issue an invoice.
+    fn create_invoice(&self, order: InvoiceOrder) -> BoxFuture<'_, Result<IssuedInvoice, InvoiceError>>;
+
+    /// Hands a payment to the node and waits for what becomes of it, however long that takes.
+    fn pay(&self, order: PaymentOrder) -> BoxFuture<'_, Outcome>;
+
+    /// Asks what became of an attempt. Never answers [`Outcome::NotSent`].
+    fn lookup_payment(&self, attempt: AttemptRef) -> BoxFuture<'_, Outcome>;
+
+    /// Asks what became of an invoice.
+    fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>>;
+
+    /// What happens at the node after this position, in order, without an end. The stream ends with an
+    /// error when the node is lost; then it is opened again.
+    fn events(&self, after: i64) -> BoxStream<'_, Result<Positioned, SourceDown>>;
+
+    /// The world on the other side of a simulated node; real nodes have the real one.
+    fn outside(&self) -> Option<&dyn OutsideWorld> {
+        None
+    }
+}
+
+/// The rest of a play-money network: pays our invoices and issues its own.
+pub trait OutsideWorld: Send + Sync {
+    /// Pays an invoice of ours from outside. `amount` overrides what the invoice asks for.
+    ///
+    /// # Errors
+    /// Why it cannot be paid, for people.
+    fn pay(&self, bolt11: &str, amount: Option<Msat>) -> Result<(), String>;
+
+    /// Issues an invoice of another node. Its memo decides what happens when it is paid.
+    ///
+    /// # Errors
+    /// Why it cannot be issued, for people.
+    fn issue(&self, amount: Msat, memo: &str, expiry_seconds: u64) -> Result<String, String>;
+}

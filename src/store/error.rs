@@ -1,0 +1,75 @@
+//! How an operation of the store can end other than well.
+
+use crate::domain::{Msat, Payment};
+
+/// Why the database did not do what it was asked. Nothing was written in any of these cases.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The rules of the house forbid it; somebody is told why.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The database cannot be reached, is full, or is read-only. It may work again later.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The database objects to the statement: a defect of the program.
+    #[error("the database objects: {0}")]
+    Defect(diesel::result::Error),
+}
+
+/// A rule that the store keeps.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The wallet does not hold so much.
+    #[error("the wallet does not hold {needed}")]
+    InsufficientBalance {
+        /// What it would have to hold.
+        needed: Msat,
+    },
+    /// An attempt to pay this hash is in flight or has succeeded.
+    #[error("this payment hash is being paid or was paid before")]
+    AlreadyAttempted(Box<Payment>),
+    /// The invoice is not open any more.
+    #[error("the invoice is not open")]
+    InvoiceNotOpen(Box<Payment>),
+    /// There is no such thing (any more).
+    #[error("there is no such {0}")]
+    Missing(&'static str),
+    /// Something else has this name already.
+    #[error("the {0} is taken")]
+    Taken(&'static str),
+    /// It was done before, and may be done once.
+    #[error("{0} was done before")]
+    Done(&'static str),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        let unavailable = match &error {
+            Error::DatabaseError(kind, info) => {
+                let text = info.message();
+                matches!(kind, Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction | Kind::SerializationFailure)
+                    || UNAVAILABLE.iter().any(|sign| text.contains(sign))
+            }
+            Error::BrokenTransactionManager | Error::AlreadyInTransaction | Error::NotInTransaction => true,
+            _ => false,
+        };
+        if unavailable { Self::Unavailable(error.to_string()) } else { Self::Defect(error) }
+    }
+}
+
+/// How the two databases say that the trouble is theirs: SQLite on a full or broken disk, PostgreSQL
+/// on a full disk, a shutdown or a lost connection, either on a lock that is held too long.
+const UNAVAILABLE: &[&str] = &[
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+    "database is locked",
+    "No space left on device",
+    "could not extend file",
+    "terminating connection",
+    "connection closed",
+    "the database system is",
+    "deadlock detected",
+];

@@ -1,0 +1,84 @@
+//! PostgreSQL: a pool of connections, one transaction per operation.
+
+use std::time::Duration;
+
+use diesel_async::{
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{AsyncDieselConnectionManager, deadpool::{Object, Pool}},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+
+use super::{StoreError, types::Posts};
+
+#[path = "queries/mod.rs"]
+pub(super) mod queries;
+
+/// The database that the queries are written for here.
+pub(super) type Db = diesel::pg::Pg;
+/// A connection to it.
+pub(super) type Conn = AsyncPgConnection;
+/// An operation: an async function of the connection, boxed so that it can change threads.
+pub(super) type Op<T> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send>;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const POOL_SIZE: usize = 16;
+/// How long an operation waits for a connection before it says that the database is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Two servers that start at once migrate one after the other: the number names the lock.
+const LOCK: &str = "SELECT pg_advisory_lock(5354434845)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(5354434845)";
+
+/// A pool of connections. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Postgres {
+    pool: Pool<AsyncPgConnection>,
+    runtime: Handle,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string());
+        let mut conn = AsyncPgConnection::establish(url).await.map_err(|error| unavailable(&error))?;
+        conn.batch_execute(LOCK).await?;
+        let mut harness = AsyncMigrationHarness::new(conn);
+        harness.run_pending_migrations(MIGRATIONS).map_err(|error| unavailable(&format!("migration: {error}")))?;
+        harness.into_inner().batch_execute(UNLOCK).await?;
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+        let pool = Pool::builder(manager)
+            .max_size(POOL_SIZE)
+            .build()
+            .map_err(|error| unavailable(&error))?;
+        Ok(Self { pool, runtime: Handle::current() })
+    }
+
+    /// Runs the operation in a transaction of its own, to its end even if the caller goes away.
+    pub(super) async fn write<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        let pool = self.pool.clone();
+        let task = self.runtime.spawn(async move {
+            let mut conn = take(&pool).await?;
+            let conn: &mut Conn = &mut conn;
+            conn.transaction(async |conn| op(conn).await).await
+        });
+        task.await.map_err(|_| StoreError::Unavailable("the server is shutting down".into()))?
+    }
+
+    /// Like [`Self::write`]: balances are not remembered here, because others may change them.
+    pub(super) async fn post<T: Posts + Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        self.write(op).await
+    }
+
+    pub(super) async fn read<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        let mut conn = take(&self.pool).await?;
+        op(&mut conn).await
+    }
+}
+
+async fn take(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnection>, StoreError> {
+    let unavailable = |why: &dyn std::fmt::Display| StoreError::Unavailable(why.to_string());
+    match tokio::time::timeout(PATIENCE, pool.get()).await {
+        Ok(taken) => taken.map_err(|error| unavailable(&error)),
+        Err(_) => Err(unavailable(&"no connection became free")),
+    }
+}

@@ -1,0 +1,455 @@
+//! Money moves here and nowhere else.
+//!
+//! Each function is one transaction. It changes the state of a payment by a statement that matches
+//! only the state it may come from, moves balances by statements that match only what may be moved,
+//! and writes the movement into the journal, where its primary key forbids booking it again.
+//!
+//! Locks are taken in one order everywhere, first the payment, then wallets by their ids, so that two
+//! transfers in opposite directions wait for each other instead of blocking each other.
+
+use diesel::prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Conn,
+    payments::{attempt_by_hash, find, invoice_by_hash},
+    rows::{self, Entry},
+};
+use crate::{
+    domain::{
+        Kind, Msat, Payment, PaymentHash, PaymentId, Status, Time, WalletId,
+        event::{EventKind, NewEvent},
+        journal::{Book, EntryKind},
+        payment::NewPayment,
+    },
+    store::{
+        Refusal, StoreError,
+        schema::{alarms, payments, wallets},
+        types::{Adjustment, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
+    },
+};
+
+pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<Transferred, StoreError> {
+    let at = transfer.payment.created_at;
+    let received = close_invoice(conn, transfer, at).await?;
+    let amount = received.amount_msat;
+    let (payer, payee) = (&transfer.payment.wallet_id, &received.wallet_id);
+    let (left, gained) = if payer <= payee {
+        let left = take(conn, payer, amount).await?;
+        let gained = give_to_living(conn, payee, amount).await?;
+        (if payer == payee { gained } else { left }, gained)
+    } else {
+        let gained = give_to_living(conn, payee, amount).await?;
+        (take(conn, payer, amount).await?, gained)
+    };
+    let new = NewPayment {
+        amount_msat: amount.negated(),
+        preimage_sealed: received.preimage_sealed.clone(),
+        ..transfer.payment.clone()
+    };
+    let sent = attempt(conn, new).await?;
+    let leg = |book, amount_msat| Entry { payment_id: sent.id, kind: EntryKind::Transfer, book, amount_msat, created_at: at };
+    if payer == payee {
+        // both legs would be the same row; the journal says that nothing moved
+        book(conn, [leg(of(payer), Msat::ZERO)]).await?;
+    } else {
+        book(conn, [leg(of(payer), amount.negated()), leg(of(payee), amount)]).await?;
+    }
+    let event = |payment: &Payment, kind, balance_msat| NewEvent {
+        wallet_id: payment.wallet_id.clone(),
+        payment_id: payment.id,
+        kind,
+        balance_msat,
+        created_at: at,
+    };
+    let events =
+        [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
+    rows::insert(conn, events).await?;
+    let balances = vec![Balance(payer.clone(), left), Balance(payee.clone(), gained)];
+    Ok(Transferred { sent, received, balances })
+}
+
+/// Marks the invoice paid, if it is open, unexpired and the very request that is being paid: another
+/// node's request may carry the same payment hash and is not ours to settle.
+async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result<Payment, StoreError> {
+    let hash = &transfer.payment.payment_hash;
+    let open = payments::table
+        .filter(payments::payment_hash.eq(hash))
+        .filter(payments::kind.eq(Kind::Invoice))
+        .filter(payments::status.eq(Status::Pending))
+        .filter(payments::bolt11.eq(&transfer.bolt11))
+        .filter(payments::expires_at.gt(at));
+    let closed = diesel::update(open)
+        .set((
+            payments::status.eq(Status::Success),
+            payments::updated_at.eq(at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    match closed {
+        Some(invoice) => Ok(invoice),
+        None => Err(match invoice_by_hash(conn, hash).await? {
+            Some(invoice) => Refusal::InvoiceNotOpen(Box::new(invoice)).into(),
+            None => Refusal::Missing("invoice").into(),
+        }),
+    }
+}
+
+pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Result<Posted, StoreError> {
+    let (held, at) = (payment.hold_msat, payment.created_at);
+    let payment = attempt(conn, payment.clone()).await?;
+    let left = take(conn, &payment.wallet_id, held).await?;
+    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Hold, book, amount_msat, created_at: at };
+    book(conn, [leg(of(&payment.wallet_id), held.negated()), leg(Book::Holds, held)]).await?;
+    Ok(posted(payment, left, None))
+}
+
+/// The mark that divides "certainly not sent" from "perhaps sent": it is on disk before the node hears
+/// of the payment, and it and [`release_undispatched`] exclude each other.
+pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Time) -> Result<bool, StoreError> {
+    let held = payments::table
+        .find(id)
+        .filter(payments::status.eq(Status::Pending))
+        .filter(payments::dispatched_at.is_null());
+    Ok(diesel::update(held).set(payments::dispatched_at.eq(Some(*at))).execute(conn).await? == 1)
+}
+
+pub(in crate::store) async fn release_undispatched(
+    conn: &mut Conn,
+    failure: &Failure,
+) -> Result<Option<Posted>, StoreError> {
+    let held = payments::table
+        .find(failure.id)
+        .filter(payments::kind.eq(Kind::External))
+        .filter(payments::status.eq(Status::Pending))
+        .filter(payments::dispatched_at.is_null());
+    // the mark is taken first, so that nobody can dispatch from here on
+    let taken = diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at))).execute(conn).await?;
+    if taken == 0 { Ok(None) } else { release(conn, failure).await.map(Some) }
+}
+
+pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -> Result<Posted, StoreError> {
+    let before = find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?;
+    let open = payments::table
+        .find(settlement.id)
+        .filter(payments::kind.eq(Kind::External))
+        .filter(payments::status.eq(Status::Pending));
+    let settled = diesel::update(open)
+        .set((
+            payments::status.eq(Status::Success),
+            payments::fee_msat.eq(settlement.fee),
+            payments::hold_msat.eq(Msat::ZERO),
+            payments::preimage_sealed.eq(Some(&settlement.preimage_sealed)),
+            payments::source_ref.eq(settlement.source_ref.as_ref().or(before.source_ref.as_ref())),
+            payments::updated_at.eq(settlement.at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await
+        .optional()?;
+    let Some(payment) = settled else { return settle_late(conn, settlement).await };
+    let (held, at) = (before.hold_msat, settlement.at);
+    let cost = Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0));
+    let left_over = Msat(held.0.saturating_sub(cost.0));
+    let (balance, payer_of_rest, alarm) = if left_over >= Msat::ZERO {
+        (give(conn, &payment.wallet_id, left_over).await?, of(&payment.wallet_id), None)
+    } else {
+        let (balance, who) = take_or_lose(conn, &payment.wallet_id, left_over.negated()).await?;
+        let detail = format!("the source charged {} for routing, {} were allowed", settlement.fee, before.fee_limit_msat);
+        let alarm = raise(conn, "fee_above_limit", &payment, &detail, at).await?;
+        (balance, who.unwrap_or_else(|| of(&payment.wallet_id)), Some(alarm))
+    };
+    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Settle, book, amount_msat, created_at: at };
+    if left_over.is_zero() {
+        book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost)]).await?;
+    } else {
+        book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost), leg(payer_of_rest, left_over)]).await?;
+    }
+    announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
+    Ok(posted(payment, balance, alarm))
+}
+
+/// The node says paid, but the attempt is not open. Either it was booked before, and nothing happens;
+/// or it was recorded as failed and its hold given back: then the truth is booked after all, at the
+/// wallet's cost if it still holds so much and else at the house's, and a person is called.
+async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted, StoreError> {
+    let payment = find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?;
+    let at = settlement.at;
+    if payment.kind != Kind::External || payment.status == Status::Success {
+        return Ok(unchanged(payment));
+    }
+    let gate = Entry {
+        payment_id: payment.id,
+        kind: EntryKind::Late,
+        book: Book::Lightning,
+        amount_msat: Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0)),
+        created_at: at,
+    };
+    let cost = gate.amount_msat;
+    if rows::insert_new(conn, gate).await? == 0 {
+        return Ok(unchanged(payment));
+    }
+    let (balance, loser) = take_or_lose(conn, &payment.wallet_id, cost).await?;
+    let who = loser.unwrap_or_else(|| of(&payment.wallet_id));
+    let detail = format!("recorded as failed, but the source says that {cost} left; booked to {}", who.as_str());
+    book(conn, [Entry { payment_id: payment.id, kind: EntryKind::Late, book: who, amount_msat: cost.negated(), created_at: at }])
+        .await?;
+    let alarm = raise(conn, "late_success", &payment, &detail, at).await?;
+    if attempt_by_hash(conn, &payment.payment_hash).await?.is_some() {
+        // another attempt holds the place of the one that counts; this row stays what it was
+        return Ok(posted(payment, balance, Some(alarm)));
+    }
+    let payment = diesel::update(payments::table.find(payment.id))
+        .set((
+            payments::status.eq(Status::Success),
+            payments::fee_msat.eq(settlement.fee),
+            payments::preimage_sealed.eq(Some(&settlement.preimage_sealed)),
+            payments::updated_at.eq(at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await?;
+    announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
+    Ok(posted(payment, balance, Some(alarm)))
+}
+
+pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Result<Posted, StoreError> {
+    let before = find(conn, &failure.id).await?.ok_or(Refusal::Missing("payment"))?;
+    let open = payments::table
+        .find(failure.id)
+        .filter(payments::kind.eq(Kind::External))
+        .filter(payments::status.eq(Status::Pending));
+    let failed = diesel::update(open)
+        .set((
+            payments::status.eq(Status::Failed),
+            payments::fee_msat.eq(Msat::ZERO),
+            payments::hold_msat.eq(Msat::ZERO),
+            payments::failure.eq(Some(&failure.reason)),
+            payments::updated_at.eq(failure.at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await
+        .optional()?;
+    let Some(payment) = failed else {
+        let payment = find(conn, &failure.id).await?.ok_or(Refusal::Missing("payment"))?;
+        return Ok(unchanged(payment));
+    };
+    let (held, at) = (before.hold_msat, failure.at);
+    let balance = give(conn, &payment.wallet_id, held).await?;
+    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Release, book, amount_msat, created_at: at };
+    book(conn, [leg(Book::Holds, held.negated()), leg(of(&payment.wallet_id), held)]).await?;
+    announce(conn, &payment, EventKind::PaymentFailed, balance, at).await?;
+    Ok(posted(payment, balance, None))
+}
+
+pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Result<Posted, StoreError> {
+    let (amount, at) = (receipt.amount, receipt.at);
+    let invoice = invoice_by_hash(conn, &receipt.payment_hash).await?.ok_or(Refusal::Missing("invoice"))?;
+    let leg = |book, amount_msat| Entry { payment_id: invoice.id, kind: EntryKind::Receive, book, amount_msat, created_at: at };
+    // the first notification wins this row; every other one changes nothing
+    if rows::insert_new(conn, leg(Book::Lightning, amount.negated())).await? == 0 {
+        return Ok(unchanged(invoice));
+    }
+    let unpaid = payments::table.find(invoice.id).filter(payments::status.ne(Status::Success));
+    let paid = diesel::update(unpaid)
+        .set((
+            payments::status.eq(Status::Success),
+            payments::amount_msat.eq(amount),
+            payments::preimage_sealed.eq(receipt.preimage_sealed.as_ref().or(invoice.preimage_sealed.as_ref())),
+            payments::updated_at.eq(at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await
+        .optional()?;
+    let Some(payment) = paid else {
+        // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
+        book(conn, [leg(Book::Suspense, amount)]).await?;
+        let alarm = raise(conn, "paid_twice", &invoice, &format!("{amount} more arrived for a paid invoice"), at).await?;
+        return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
+    };
+    let balance = give(conn, &payment.wallet_id, amount).await?;
+    book(conn, [leg(of(&payment.wallet_id), amount)]).await?;
+    announce(conn, &payment, EventKind::PaymentReceived, balance, at).await?;
+    Ok(posted(payment, balance, None))
+}
+
+/// False when the invoice was not open any more.
+pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time) -> Result<bool, StoreError> {
+    let Some(invoice) = find(conn, id).await? else { return Ok(false) };
+    let mut labels = invoice.label_list();
+    labels.push("expired".to_owned());
+    let labels = serde_json::to_string(&labels).unwrap_or(invoice.labels);
+    let open = payments::table
+        .find(id)
+        .filter(payments::kind.eq(Kind::Invoice))
+        .filter(payments::status.eq(Status::Pending))
+        .filter(payments::expires_at.le(*at));
+    let expired = diesel::update(open)
+        .set((
+            payments::status.eq(Status::Failed),
+            payments::labels.eq(labels),
+            payments::updated_at.eq(*at),
+            payments::next_check_at.eq(None::<Time>),
+        ))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await
+        .optional()?;
+    let Some(payment) = expired else { return Ok(false) };
+    let balance = give(conn, &payment.wallet_id, Msat::ZERO).await?;
+    announce(conn, &payment, EventKind::InvoiceExpired, balance, *at).await?;
+    Ok(true)
+}
+
+pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -> Result<Posted, StoreError> {
+    let new = &adjustment.payment;
+    let (amount, wallet, at) = (new.amount_msat, &new.wallet_id, new.created_at);
+    let balance = if amount > Msat::ZERO {
+        let room = wallets::table.find(wallet).filter(wallets::balance_msat.le(Msat(Msat::MAX.0.saturating_sub(amount.0))));
+        diesel::update(room)
+            .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
+            .returning(wallets::balance_msat)
+            .get_result(conn)
+            .await
+            .optional()?
+            .ok_or(Refusal::Missing("room in the wallet"))?
+    } else {
+        take(conn, wallet, amount.negated()).await?
+    };
+    let id = super::payments::create(conn, new).await?;
+    let payment = new.clone().numbered(id);
+    let leg = |book, amount_msat| Entry { payment_id: id, kind: EntryKind::Adjust, book, amount_msat, created_at: at };
+    book(conn, [leg(of(wallet), amount), leg(Book::Operator, amount.negated())]).await?;
+    let kind = if amount > Msat::ZERO { EventKind::PaymentReceived } else { EventKind::PaymentSent };
+    announce(conn, &payment, kind, balance, at).await?;
+    Ok(posted(payment, balance, None))
+}
+
+/// Writes an outgoing payment; the database lets one attempt per payment hash live.
+async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
+    let id = (&new)
+        .insert_into(payments::table)
+        .on_conflict_do_nothing()
+        .returning(payments::id)
+        .get_result::<PaymentId>(conn)
+        .await
+        .optional()?;
+    match id {
+        Some(id) => Ok(new.numbered(id)),
+        None => Err(already_attempted(conn, &new.payment_hash).await?),
+    }
+}
+
+async fn already_attempted(conn: &mut Conn, hash: &PaymentHash) -> Result<StoreError, StoreError> {
+    let other = attempt_by_hash(conn, hash).await?;
+    let refusal = other.map_or(Refusal::Taken("payment hash"), |other| Refusal::AlreadyAttempted(Box::new(other)));
+    Ok(refusal.into())
+}
+
+/// Takes from a wallet that holds enough and is not deleted. Answers what is left.
+async fn take(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
+    let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount)).filter(wallets::deleted.eq(false));
+    let left = diesel::update(able)
+        .set(wallets::balance_msat.eq(wallets::balance_msat - amount))
+        .returning(wallets::balance_msat)
+        .get_result(conn)
+        .await
+        .optional()?;
+    left.ok_or_else(|| Refusal::InsufficientBalance { needed: amount }.into())
+}
+
+/// Adds to a wallet, deleted or not: what belongs to it arrives. Answers what it then holds.
+async fn give(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
+    let updated = diesel::update(wallets::table.find(wallet))
+        .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
+        .returning(wallets::balance_msat)
+        .get_result(conn)
+        .await
+        .optional()?;
+    updated.ok_or_else(|| Refusal::Missing("wallet").into())
+}
+
+/// Adds to a wallet that is not deleted: nobody sends money where its owner cannot reach it.
+async fn give_to_living(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
+    let living = wallets::table.find(wallet).filter(wallets::deleted.eq(false));
+    let updated = diesel::update(living)
+        .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
+        .returning(wallets::balance_msat)
+        .get_result(conn)
+        .await
+        .optional()?;
+    updated.ok_or_else(|| Refusal::Missing("wallet").into())
+}
+
+/// Takes from the wallet if it can bear it, else the house bears it: then the second value names the
+/// house's book. Answers the wallet's balance.
+async fn take_or_lose(
+    conn: &mut Conn,
+    wallet: &WalletId,
+    amount: Msat,
+) -> Result<(Msat, Option<Book>), StoreError> {
+    let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount));
+    let left = diesel::update(able)
+        .set(wallets::balance_msat.eq(wallets::balance_msat - amount))
+        .returning(wallets::balance_msat)
+        .get_result(conn)
+        .await
+        .optional()?;
+    match left {
+        Some(left) => Ok((left, None)),
+        None => Ok((give(conn, wallet, Msat::ZERO).await?, Some(Book::Loss))),
+    }
+}
+
+fn of(wallet: &WalletId) -> Book {
+    Book::Wallet(wallet.clone())
+}
+
+/// Writes legs into the journal. They must be new.
+async fn book<const N: usize>(conn: &mut Conn, legs: [Entry; N]) -> Result<(), StoreError> {
+    rows::insert(conn, legs).await?;
+    Ok(())
+}
+
+async fn announce(conn: &mut Conn, payment: &Payment, kind: EventKind, balance: Msat, at: Time) -> Result<(), StoreError> {
+    let event = NewEvent {
+        wallet_id: payment.wallet_id.clone(),
+        payment_id: payment.id,
+        kind,
+        balance_msat: balance,
+        created_at: at,
+    };
+    rows::insert(conn, [event]).await?;
+    Ok(())
+}
+
+async fn raise(conn: &mut Conn, kind: &str, payment: &Payment, detail: &str, at: Time) -> Result<String, StoreError> {
+    diesel::insert_into(alarms::table)
+        .values((
+            alarms::payment_id.eq(Some(payment.id)),
+            alarms::kind.eq(kind),
+            alarms::detail.eq(detail),
+            alarms::created_at.eq(at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(format!("{kind}: {detail}"))
+}
+
+fn posted(payment: Payment, balance: Msat, alarm: Option<String>) -> Posted {
+    let balances = vec![Balance(payment.wallet_id.clone(), balance)];
+    Posted { payment, balances, alarm }
+}
+
+fn unchanged(payment: Payment) -> Posted {
+    Posted { payment, balances: Vec::new(), alarm: None }
+}

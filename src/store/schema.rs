@@ -1,0 +1,126 @@
+//! The tables as the queries see them; the migrations of both databases create exactly these.
+
+diesel::table! {
+    accounts (id) {
+        id -> Text,
+        username -> Nullable<Text>,
+        username_key -> Nullable<Text>,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        pubkey -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        provider -> Text,
+        super_user -> Bool,
+        activated -> Bool,
+        extra -> Text,
+        ui_customization -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        account_id -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        user_agent -> Text,
+    }
+}
+
+diesel::table! {
+    counters (name) {
+        name -> Text,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    wallets (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        admin_key_hash -> Binary,
+        admin_key_sealed -> Binary,
+        invoice_key_hash -> Binary,
+        invoice_key_sealed -> Binary,
+        balance_msat -> BigInt,
+        currency -> Nullable<Text>,
+        lightning_address -> Nullable<Text>,
+        extra -> Text,
+        stored_paylinks -> Text,
+        deleted -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> BigInt,
+        wallet_id -> Text,
+        kind -> Text,
+        status -> Text,
+        checking_id -> Text,
+        payment_hash -> Text,
+        amount_msat -> BigInt,
+        fee_msat -> BigInt,
+        hold_msat -> BigInt,
+        fee_limit_msat -> BigInt,
+        memo -> Text,
+        bolt11 -> Text,
+        preimage_sealed -> Nullable<Binary>,
+        expires_at -> BigInt,
+        webhook -> Nullable<Text>,
+        webhook_status -> Nullable<Text>,
+        tag -> Nullable<Text>,
+        extension -> Nullable<Text>,
+        labels -> Text,
+        extra -> Text,
+        external_id -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        source -> Text,
+        source_ref -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        dispatched_at -> Nullable<BigInt>,
+        next_check_at -> Nullable<BigInt>,
+        checks -> BigInt,
+    }
+}
+
+diesel::table! {
+    entries (payment_id, kind, book) {
+        payment_id -> BigInt,
+        kind -> Text,
+        book -> Text,
+        amount_msat -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        wallet_id -> Text,
+        payment_id -> BigInt,
+        kind -> Text,
+        balance_msat -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    alarms (id) {
+        id -> BigInt,
+        payment_id -> Nullable<BigInt>,
+        kind -> Text,
+        detail -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(accounts, sessions, wallets, payments, entries, outbox);

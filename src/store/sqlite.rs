@@ -1,0 +1,251 @@
+//! SQLite: one writer thread that commits many operations at once, and a few readers.
+//!
+//! A commit has to wait for the disk, and the disk takes as long for a hundred operations as for
+//! one. So operations queue up, and all that are there share the next commit; each runs inside a
+//! savepoint of its own, so that one that is refused takes nothing with it. Callers hear only after
+//! the commit.
+
+use std::{
+    future::Future,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel_async::{
+    SimpleAsyncConnection,
+    sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::{StoreError, types::Posts};
+use crate::domain::{Msat, WalletId};
+
+mod balances;
+#[path = "queries/mod.rs"]
+pub(super) mod queries;
+
+use balances::Balances;
+
+/// The database that the queries are written for here.
+pub(super) type Db = diesel::sqlite::Sqlite;
+/// A connection to it.
+pub(super) type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
+/// An operation: an async function of the connection, boxed so that it can change threads.
+pub(super) type Op<T> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send>;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// Most operations of one commit.
+const BATCH_MAX: usize = 256;
+/// Most operations that wait for the writer; whoever comes then waits before queueing.
+const QUEUE_MAX: usize = 4096;
+const READERS: usize = 4;
+
+/// Every commit reaches the disk before anybody hears of it (`synchronous=FULL`); the log is folded
+/// back into the database every 4096 pages, in the writer's time.
+const WRITER: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+    PRAGMA busy_timeout=5000; PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;";
+const READER: &str = "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;";
+
+/// Runs diesel's blocking work right where it is: the threads here are ours to block.
+pub(super) struct Inline;
+
+impl SpawnBlocking for Inline {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
+        std::future::ready(Ok(task())).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// The database file, its writer and its readers. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Sqlite {
+    writer: mpsc::Sender<Box<dyn Job>>,
+    readers: Arc<Readers>,
+    balances: Arc<Balances>,
+}
+
+impl Sqlite {
+    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
+        let url = file.to_str().ok_or_else(|| StoreError::Unavailable("the file's name is not UTF-8".into()))?;
+        let mut writer = connect(url, WRITER)?;
+        writer
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(|error| StoreError::Unavailable(format!("migration: {error}")))?;
+        let readers = (0..READERS).map(|_| connect(url, READER).map(SyncConnectionWrapper::new)).collect::<Result<_, _>>()?;
+        let (sender, jobs) = mpsc::channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || write_loop(SyncConnectionWrapper::new(writer), jobs))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { writer: sender, readers: Arc::new(Readers::new(readers)), balances: Arc::default() })
+    }
+
+    /// Runs the operation in the writer's transaction; returns once that is on disk.
+    pub(super) async fn write<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        self.submit(op, |_| ()).await
+    }
+
+    /// Like [`Self::write`], for operations that change balances.
+    pub(super) async fn post<T: Posts + Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        let balances = Arc::clone(&self.balances);
+        self.submit(op, move |outcome: &T| balances.committed(outcome.balances())).await
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        op: Op<T>,
+        committed: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Operation { op: Some(op), outcome: None, committed, reply };
+        self.writer.send(Box::new(job)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Runs a read on one of the readers, off the async threads.
+    pub(super) async fn read<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.readers).free.clone().acquire_owned().await.map_err(|_| closed())?;
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut conn = readers.take().ok_or_else(closed)?;
+            let outcome = run_inline(op(&mut conn));
+            readers.give_back(conn);
+            outcome
+        })
+        .await
+        .map_err(|_| closed())?
+    }
+
+    /// The balance from memory, or else from `load`.
+    pub(super) async fn balance<F>(&self, wallet: &WalletId, load: impl FnOnce() -> F) -> Result<Option<Msat>, StoreError>
+    where
+        F: Future<Output = Result<Option<Msat>, StoreError>>,
+    {
+        self.balances.get_or_load(wallet, load).await
+    }
+}
+
+fn connect(url: &str, pragmas: &str) -> Result<SqliteConnection, StoreError> {
+    let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{url}: {error}"));
+    let mut conn = SqliteConnection::establish(url).map_err(|error| unavailable(&error))?;
+    conn.batch_execute(pragmas).map_err(|error| unavailable(&error))?;
+    Ok(conn)
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the server is shutting down".into())
+}
+
+/// Polls work that never waits because its connection is [`Inline`].
+fn run_inline<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    work.now_or_never().unwrap_or_else(|| Err(StoreError::Unavailable("an inline connection waited".into())))
+}
+
+/// Idle readers; a permit of `free` is a connection in `idle`.
+struct Readers {
+    idle: Mutex<Vec<Conn>>,
+    free: Arc<Semaphore>,
+}
+
+impl Readers {
+    fn new(conns: Vec<Conn>) -> Self {
+        Self { free: Arc::new(Semaphore::new(conns.len())), idle: Mutex::new(conns) }
+    }
+
+    fn take(&self) -> Option<Conn> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, conn: Conn) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+    }
+}
+
+/// A queued operation whose type of answer only its caller knows.
+trait Job: Send {
+    /// Runs it; false when it is to be rolled back.
+    fn run(&mut self, conn: &mut Conn) -> bool;
+    /// Tells its caller: the outcome if the commit held, else why not.
+    fn finish(self: Box<Self>, committed: Result<(), &str>);
+}
+
+struct Operation<T, C> {
+    op: Option<Op<T>>,
+    outcome: Option<Result<T, StoreError>>,
+    committed: C,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, C: FnOnce(&T) + Send> Job for Operation<T, C> {
+    fn run(&mut self, conn: &mut Conn) -> bool {
+        let Some(op) = self.op.take() else { return false };
+        let outcome = run_inline(op(conn));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), &str>) {
+        let answer = match (self.outcome, committed) {
+            (Some(Ok(outcome)), Ok(())) => {
+                (self.committed)(&outcome);
+                Ok(outcome)
+            }
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(why)) => Err(StoreError::Unavailable(why.to_owned())),
+            (None, Ok(())) => Err(closed()),
+        };
+        // a caller that went away does not need the answer
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Group commit: whatever queued up while the last commit was syncing shares the next one.
+fn write_loop(mut conn: Conn, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while let Some(first) = jobs.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH_MAX {
+            let Ok(job) = jobs.try_recv() else { break };
+            batch.push(job);
+        }
+        let committed = commit(&mut conn, &mut batch);
+        for job in batch.drain(..) {
+            job.finish(committed.as_ref().map(|()| ()).map_err(String::as_str));
+        }
+    }
+}
+
+/// Runs the batch as one transaction. An error means that nothing of it was kept.
+fn commit(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
+    let run = |conn: &mut Conn, batch: &mut [Box<dyn Job>]| -> Result<(), StoreError> {
+        execute(conn, "BEGIN IMMEDIATE")?;
+        for job in batch {
+            execute(conn, "SAVEPOINT op")?;
+            let keep = job.run(conn);
+            execute(conn, if keep { "RELEASE op" } else { "ROLLBACK TO op; RELEASE op" })?;
+        }
+        execute(conn, "COMMIT")
+    };
+    let outcome = run(conn, batch).map_err(|error| error.to_string());
+    if let Err(why) = &outcome {
+        tracing::error!(why, "a commit failed; its operations were not carried out");
+        // fails when SQLite has rolled back by itself, which is as good
+        let _ = execute(conn, "ROLLBACK");
+    }
+    outcome
+}
+
+fn execute(conn: &mut Conn, sql: &str) -> Result<(), StoreError> {
+    run_inline(conn.batch_execute(sql).map(|done| done.map_err(StoreError::from)))
+}
