@@ -55,7 +55,7 @@ impl Posts for Transferred {
 /// Asks for a transfer: the open invoice is paid by the wallet of `payment`.
 #[derive(Debug, Clone)]
 pub struct Transfer {
-    /// The paying side. Its amount, preimage and memo are taken from the invoice.
+    /// The paying side. Its amount, preimage, memo, request and expiry are taken from the invoice.
     pub payment: NewPayment,
     /// The request as the payer gave it: it must be the invoice's own, to the letter.
     pub bolt11: String,

@@ -45,6 +45,9 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
     let new = NewPayment {
         amount_msat: amount.negated(),
         preimage_sealed: received.preimage_sealed.clone(),
+        memo: received.memo.clone(),
+        bolt11: received.bolt11.clone(),
+        expires_at: received.expires_at,
         ..transfer.payment.clone()
     };
     let sent = attempt(conn, new).await?;

@@ -1,0 +1,61 @@
+//! What credentials resolved to, remembered: the grant itself, never a verdict about a route.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::policy::Principal;
+
+/// Most credentials that are remembered; then all are forgotten and resolved anew.
+const GRANTS_MAX: usize = 50_000;
+
+/// Resolved credentials by their fingerprint.
+#[derive(Default)]
+pub(super) struct Grants(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    by_credential: HashMap<[u8; 32], Arc<Principal>>,
+    /// Moves whenever something is forgotten: what was read before is not remembered after.
+    generation: u64,
+    /// The database's count of changed credentials when last looked at.
+    changes: i64,
+}
+
+impl Grants {
+    pub(super) fn get(&self, credential: &[u8; 32]) -> Option<Arc<Principal>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_credential.get(credential).cloned()
+    }
+
+    /// To be taken before the database is read.
+    pub(super) fn generation(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).generation
+    }
+
+    /// Remembers, unless something changed since `generation` was taken.
+    pub(super) fn put(&self, credential: [u8; 32], principal: Arc<Principal>, generation: u64) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.generation == generation {
+            if known.by_credential.len() >= GRANTS_MAX {
+                known.by_credential.clear();
+            }
+            known.by_credential.insert(credential, principal);
+        }
+    }
+
+    pub(super) fn forget(&self) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.generation += 1;
+        known.by_credential.clear();
+    }
+
+    /// Forgets everything if the database's count of changes is not the one last seen.
+    pub(super) fn changed_to(&self, changes: i64) {
+        let seen = self.0.read().unwrap_or_else(PoisonError::into_inner).changes;
+        if seen != changes {
+            self.forget();
+            self.0.write().unwrap_or_else(PoisonError::into_inner).changes = changes;
+        }
+    }
+}

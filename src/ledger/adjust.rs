@@ -1,0 +1,64 @@
+//! The super user adds money to a wallet or takes it.
+
+use super::{Ledger, LedgerError};
+use crate::{
+    domain::{Kind, Msat, Payment, PaymentHash, Status, WalletId, payment::NewPayment},
+    store::{Refusal, StoreError, types::Adjustment},
+};
+
+impl Ledger {
+    /// Books a change of a wallet's balance: positive adds, negative takes.
+    ///
+    /// # Errors
+    /// When the amount is zero or too large, there is no such wallet, or it does not hold so much.
+    pub async fn adjust(&self, wallet: WalletId, amount: Msat) -> Result<Payment, LedgerError> {
+        if amount.is_zero() {
+            return Err(LedgerError::Invalid("Amount cannot be 0.".into()));
+        }
+        if self.store.wallet_balance(wallet.clone()).await?.is_none() {
+            return Err(LedgerError::Missing("Wallet"));
+        }
+        let preimage: [u8; 32] = self.clock.bytes();
+        let hash = PaymentHash::of(&preimage);
+        let now = self.clock.now();
+        let (kind, memo) = if amount > Msat::ZERO { (Kind::TopUp, "Admin credit") } else { (Kind::Debit, "Admin debit") };
+        let payment = NewPayment {
+            wallet_id: wallet,
+            kind,
+            status: Status::Success,
+            checking_id: format!("internal_{hash}"),
+            amount_msat: amount,
+            fee_msat: Msat::ZERO,
+            hold_msat: Msat::ZERO,
+            fee_limit_msat: Msat::ZERO,
+            memo: memo.to_owned(),
+            bolt11: String::new(),
+            preimage_sealed: Some(self.seal_preimage(&hash, &preimage)),
+            payment_hash: hash,
+            expires_at: now,
+            webhook: None,
+            tag: None,
+            extension: None,
+            labels: "[]".to_owned(),
+            extra: "{}".to_owned(),
+            external_id: None,
+            source: self.source.name().to_owned(),
+            created_at: now,
+            updated_at: now,
+            next_check_at: None,
+        };
+        match self.store.adjust(Adjustment { payment }).await {
+            Ok(posted) => {
+                self.announce(&posted);
+                Ok(posted.payment)
+            }
+            Err(StoreError::Refused(Refusal::InsufficientBalance { .. })) => {
+                Err(LedgerError::Invalid("Balance change failed, can not go into negative balance.".into()))
+            }
+            Err(StoreError::Refused(Refusal::Missing(_))) => {
+                Err(LedgerError::Invalid("Balance change failed, amount exceeds maximum balance.".into()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Money that comes in: invoices, and what arrives for them.
+
+use std::time::Duration;
+
+use super::{Ledger, LedgerError};
+use crate::{
+    domain::{
+        Kind, Msat, Payment, PaymentHash, Status, WalletId,
+        payment::{Annotations, NewPayment},
+    },
+    funding::{Description, InvoiceError, InvoiceOrder, InvoiceState},
+    store::{Refusal, StoreError, types::Receipt},
+};
+
+/// How long a reader waits for the node's word on an invoice that is still open.
+const LOOKUP_WAIT: Duration = Duration::from_secs(3);
+
+/// An invoice that a wallet wants to issue.
+#[derive(Debug, Clone)]
+pub struct InvoiceRequest {
+    /// Whose.
+    pub wallet: WalletId,
+    /// How much, in whole msat.
+    pub amount: Msat,
+    /// In words; `None` takes the server's name.
+    pub memo: Option<String>,
+    /// SHA-256 of a description that is given elsewhere.
+    pub description_hash: Option<[u8; 32]>,
+    /// How long it is valid; `None` takes the operator's default.
+    pub expiry_seconds: Option<u64>,
+    /// What the caller attaches.
+    pub annotations: Annotations,
+}
+
+impl Ledger {
+    /// Has the node issue an invoice and records it.
+    ///
+    /// # Errors
+    /// When the amount is not allowed, the node refuses or is down, or the database is not available.
+    pub async fn create_invoice(&self, request: InvoiceRequest) -> Result<Payment, LedgerError> {
+        if request.amount <= Msat::ZERO {
+            return Err(LedgerError::Amountless);
+        }
+        if request.amount > self.limits.max_incoming {
+            let (amount_sat, max_sat) = (request.amount.sat_floor(), self.limits.max_incoming.sat_floor());
+            return Err(LedgerError::TooHigh { amount_sat, max_sat });
+        }
+        let memo = request.memo.unwrap_or_else(|| self.limits.site_title.clone());
+        let (memo, description) = match request.description_hash {
+            Some(hash) => (String::new(), Description::Hash(hash)),
+            None => (memo.clone(), Description::Text(memo)),
+        };
+        let default_expiry = u64::try_from(self.limits.invoice_expiry_seconds).unwrap_or(3600);
+        let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);
+        let order = InvoiceOrder { amount: request.amount, description, expiry_seconds };
+        let issued = self.source.create_invoice(order).await.map_err(|error| match error {
+            InvoiceError::Down(down) => down.into(),
+            InvoiceError::Refused(why) => LedgerError::SourceRefused(why),
+        })?;
+        let now = self.clock.now();
+        let notes = request.annotations;
+        let invoice = NewPayment {
+            wallet_id: request.wallet,
+            kind: Kind::Invoice,
+            status: Status::Pending,
+            checking_id: issued.payment_hash.to_string(),
+            amount_msat: request.amount,
+            fee_msat: Msat::ZERO,
+            hold_msat: Msat::ZERO,
+            fee_limit_msat: Msat::ZERO,
+            memo,
+            preimage_sealed: issued.preimage.map(|preimage| self.seal_preimage(&issued.payment_hash, &preimage)),
+            payment_hash: issued.payment_hash,
+            bolt11: issued.bolt11,
+            expires_at: issued.expires_at,
+            tag: notes.tag(),
+            webhook: notes.webhook,
+            extension: notes.extension,
+            labels: json(&notes.labels),
+            extra: json(&notes.extra),
+            external_id: notes.external_id,
+            source: self.source.name().to_owned(),
+            created_at: now,
+            updated_at: now,
+            // the node's stream tells of receipts; the question is asked once the invoice has expired
+            next_check_at: Some(issued.expires_at.plus_seconds(1)),
+        };
+        let id = self.store.invoice_create(invoice.clone()).await?;
+        Ok(invoice.numbered(id))
+    }
+
+    /// Books money that arrived at the node. Hearing of it again changes nothing; money for an invoice
+    /// that is not ours changes nothing either.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn receive(
+        &self,
+        payment_hash: PaymentHash,
+        amount: Msat,
+        preimage: Option<[u8; 32]>,
+    ) -> Result<Option<Payment>, LedgerError> {
+        let proven = preimage.filter(|preimage| PaymentHash::of(preimage) == payment_hash);
+        let preimage_sealed = proven.map(|preimage| self.seal_preimage(&payment_hash, &preimage));
+        let receipt = Receipt { payment_hash, amount, preimage_sealed, at: self.clock.now() };
+        match self.store.receive(receipt).await {
+            Ok(posted) => {
+                if let Some(alarm) = &posted.alarm {
+                    tracing::error!(payment = posted.payment.id.0, alarm, "money arrived that needs a person");
+                }
+                self.bell.notify_waiters();
+                Ok(Some(posted.payment))
+            }
+            Err(StoreError::Refused(Refusal::Missing(_))) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The payment with the node's newest word applied, if the node answers soon.
+    pub async fn refreshed(&self, payment: Payment) -> Payment {
+        if payment.status != Status::Pending || payment.kind == Kind::Internal {
+            return payment;
+        }
+        let (ledger, asked) = (self.clone(), payment.clone());
+        let work = self.spawn(async move {
+            match asked.kind {
+                Kind::Invoice => ledger.ask_about_invoice(&asked).await,
+                _ => ledger.ask_about_attempt(&asked).await,
+            }
+        });
+        match Self::patience(work, LOOKUP_WAIT).await {
+            Some(Ok(())) => match self.store.payment_find(payment.id).await {
+                Ok(Some(newer)) => newer,
+                _ => payment,
+            },
+            _ => payment,
+        }
+    }
+
+    /// Asks the node about an open invoice and books what it says. One that expired unpaid is closed.
+    pub(super) async fn ask_about_invoice(&self, invoice: &Payment) -> Result<(), LedgerError> {
+        let state = self.source.lookup_invoice(invoice.payment_hash.clone()).await?;
+        match state {
+            InvoiceState::Paid { amount, preimage } => {
+                self.receive(invoice.payment_hash.clone(), amount, preimage).await?;
+            }
+            InvoiceState::Open | InvoiceState::Closed | InvoiceState::Unknown => {
+                if self.store_expired(invoice).await? {
+                    self.bell.notify_waiters();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_expired(&self, invoice: &Payment) -> Result<bool, LedgerError> {
+        let now = self.clock.now();
+        if invoice.expires_at > now {
+            return Ok(false);
+        }
+        Ok(self.store.invoice_expire(invoice.id, now).await?)
+    }
+}
+
+/// What serializes without fail: lists and objects of plain JSON.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! The ledger: what may happen to money, and in which order.
+//!
+//! Why it is built the way it is: a payment over Lightning is a promise that another machine keeps or
+//! breaks at a time of its own choosing, while requests are abandoned, processes are killed and answers
+//! get lost. So no step relies on the one before it having been heard of. What is about to be sent is
+//! held and on disk before the node is told; what the node says is booked by statements that can be
+//! repeated; and where nobody knows, the money stays held and the question is asked again, for as long
+//! as it takes.
+//!
+//! The ledger never sees a request, and no handler's own future moves money: work that must not be
+//! cut off runs as a task of the server's ([`Ledger::spawn`]).
+
+mod adjust;
+mod check;
+mod dispatch;
+mod error;
+mod incoming;
+mod outgoing;
+mod outside;
+mod reconcile;
+mod records;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+pub use check::Report;
+pub use error::LedgerError;
+pub use incoming::InvoiceRequest;
+pub use outgoing::PayRequest;
+pub use records::{DailyTotals, HistoryGroup, HistoryRow, WalletTotals};
+use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    domain::{Msat, Payment, PaymentHash, WalletId, limits::Limits},
+    funding::FundingSource,
+    store::Store,
+    vault::Vault,
+};
+
+/// Everything that moves money. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    store: Store,
+    source: Arc<dyn FundingSource>,
+    vault: Vault,
+    clock: Clock,
+    limits: Arc<Limits>,
+    runtime: Handle,
+    /// Rung after every commit that wrote to the outbox.
+    bell: Arc<Notify>,
+}
+
+impl Ledger {
+    /// Puts the ledger together. Must be called on the runtime that is to carry its tasks.
+    pub fn new(store: Store, source: Arc<dyn FundingSource>, vault: Vault, clock: Clock, limits: Arc<Limits>) -> Self {
+        Self { store, source, vault, clock, limits, runtime: Handle::current(), bell: Arc::default() }
+    }
+
+    /// The operator's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Rings whenever there may be new events.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+
+    /// The network that invoices are for, as people know it.
+    pub fn network(&self) -> &'static str {
+        crate::domain::bolt11::network_name(&self.source.network())
+    }
+
+    /// The funding source's name.
+    pub fn source_name(&self) -> &'static str {
+        self.source.name()
+    }
+
+    /// What a wallet holds; `None` when there is no such wallet.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn balance(&self, wallet: &WalletId) -> Result<Option<Msat>, LedgerError> {
+        Ok(self.store.balance(wallet).await?)
+    }
+
+    /// The preimage of a payment, as hex, once it is known.
+    pub fn preimage(&self, payment: &Payment) -> Option<String> {
+        let sealed = payment.preimage_sealed.as_ref()?;
+        let preimage = self.vault.open(sealed, &preimage_context(&payment.payment_hash))?;
+        Some(crate::domain::ids::to_hex(&preimage))
+    }
+
+    fn seal_preimage(&self, hash: &PaymentHash, preimage: &[u8; 32]) -> Vec<u8> {
+        self.vault.seal(preimage, &preimage_context(hash))
+    }
+
+    /// Runs work to its end, whatever becomes of whoever asked for it.
+    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+
+    /// Waits so long for work that goes on in any case; `None` when it is not done yet.
+    async fn patience<T>(work: JoinHandle<T>, wait: Duration) -> Option<T> {
+        tokio::time::timeout(wait, work).await.ok()?.ok()
+    }
+}
+
+/// A sealed preimage opens only under its own payment hash.
+fn preimage_context(hash: &PaymentHash) -> String {
+    format!("preimage/{hash}")
+}

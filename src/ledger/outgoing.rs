@@ -1,0 +1,186 @@
+//! Money that goes out: to another wallet here, or over Lightning.
+
+use std::time::Duration;
+
+use super::{Ledger, LedgerError, incoming::json};
+use crate::{
+    domain::{
+        Kind, Msat, Payment, Status, WalletId,
+        bolt11::{self, Invoice, Peek},
+        payment::{Annotations, NewPayment},
+    },
+    store::{Refusal, StoreError, types::Transfer},
+};
+
+/// How long an attempt that is being dispatched is left alone by the reconciler. Long enough for any
+/// dispatch that is alive to have marked its attempt.
+const DISPATCH_SECONDS: i64 = 60;
+
+/// A payment that a wallet wants to make.
+#[derive(Debug, Clone)]
+pub struct PayRequest {
+    /// Whose money.
+    pub wallet: WalletId,
+    /// The payment request.
+    pub bolt11: String,
+    /// The most that routing may cost; the operator's cap holds besides.
+    pub fee_limit: Option<Msat>,
+    /// What the caller attaches.
+    pub annotations: Annotations,
+}
+
+impl Ledger {
+    /// Pays a payment request.
+    ///
+    /// A request that this server issued moves money between two wallets in one transaction. Any
+    /// other goes over Lightning, and the answer may be a payment that is still pending: then the
+    /// node has not said yet, and the money stays held until it does.
+    ///
+    /// # Errors
+    /// When the request cannot be paid; nothing was moved then, or everything was moved back.
+    pub async fn pay(&self, request: PayRequest) -> Result<Payment, LedgerError> {
+        let peek = bolt11::peek(&request.bolt11)?;
+        match self.pay_internally(&request, &peek).await {
+            Err(NotOurs) => self.pay_externally(request, &peek.text).await,
+            Ok(done) => done,
+        }
+    }
+
+    /// Pays a request that this server issued.
+    ///
+    /// It is recognised by the whole text, not by its payment hash: another node may wrap our hash
+    /// into a request of its own, and paying that one is not paying ours.
+    async fn pay_internally(&self, request: &PayRequest, peek: &Peek) -> Result<Result<Payment, LedgerError>, NotOurs> {
+        let payment = NewPayment {
+            kind: Kind::Internal,
+            status: Status::Success,
+            checking_id: format!("internal_{}", peek.payment_hash),
+            ..self.outgoing(request, peek)
+        };
+        let transfer = Transfer { payment, bolt11: peek.text.clone() };
+        Ok(match self.store.transfer(transfer).await {
+            Ok(transferred) => {
+                self.bell.notify_waiters();
+                Ok(transferred.sent)
+            }
+            Err(StoreError::Refused(Refusal::Missing("invoice"))) => return Err(NotOurs),
+            Err(StoreError::Refused(Refusal::InvoiceNotOpen(invoice))) => {
+                if invoice.bolt11 != peek.text {
+                    return Err(NotOurs);
+                }
+                Err(match invoice.status {
+                    Status::Success => LedgerError::InternalAlreadyPaid,
+                    _ => LedgerError::Expired,
+                })
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    async fn pay_externally(&self, request: PayRequest, text: &str) -> Result<Payment, LedgerError> {
+        let invoice = bolt11::parse(text)?;
+        let amount = self.payable(&invoice)?;
+        if request.fee_limit.is_some() && !self.source.capabilities().fee_limit {
+            return Err(LedgerError::NoFeeLimit);
+        }
+        let fee_limit = self.limits.fee_limit(amount, request.fee_limit);
+        let hold = amount.plus(fee_limit).ok_or(LedgerError::InsufficientBalance)?;
+        let peek = Peek { text: invoice.text.clone(), payment_hash: invoice.payment_hash.clone() };
+        let new = self.outgoing(&request, &peek);
+        let new = NewPayment {
+            amount_msat: amount.negated(),
+            fee_msat: fee_limit,
+            hold_msat: hold,
+            fee_limit_msat: fee_limit,
+            memo: invoice.description.clone(),
+            expires_at: invoice.expires_at,
+            next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
+            ..new
+        };
+        let held = match self.store.hold(new).await {
+            Ok(held) => held.payment,
+            Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
+                return Err(self.too_poor(&request.wallet, amount, needed).await);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let ledger = self.clone();
+        let (attempt, id) = (held.clone(), held.id);
+        let work = self.spawn(async move { ledger.dispatch(attempt, invoice, amount).await });
+        let wait = Duration::from_millis(self.limits.pay_wait_ms);
+        let now = match Self::patience(work, wait).await {
+            Some(ended) => ended?,
+            None => self.store.payment_find(id).await.ok().flatten().unwrap_or(held),
+        };
+        match now.status {
+            Status::Failed => {
+                Err(LedgerError::PaymentFailed(now.failure.unwrap_or_else(|| "without an error message.".into())))
+            }
+            _ => Ok(now),
+        }
+    }
+
+    /// What the request asks for, if it may be paid at all.
+    fn payable(&self, invoice: &Invoice) -> Result<Msat, LedgerError> {
+        let (ours, theirs) = (self.source.network(), invoice.parsed.currency());
+        if ours != theirs {
+            let (ours, theirs) = (bolt11::network_name(&ours), bolt11::network_name(&theirs));
+            return Err(LedgerError::WrongNetwork { ours, theirs });
+        }
+        let amount = invoice.amount.filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?;
+        if amount > self.limits.max_outgoing {
+            let (amount_sat, max_sat) = (amount.sat_ceil(), self.limits.max_outgoing.sat_floor());
+            return Err(LedgerError::TooHigh { amount_sat, max_sat });
+        }
+        if invoice.expires_at <= self.clock.now() {
+            return Err(LedgerError::Expired);
+        }
+        Ok(amount)
+    }
+
+    /// The paying side's record, as far as it follows from the caller's request.
+    fn outgoing(&self, request: &PayRequest, peek: &Peek) -> NewPayment {
+        let now = self.clock.now();
+        let notes = &request.annotations;
+        NewPayment {
+            wallet_id: request.wallet.clone(),
+            kind: Kind::External,
+            status: Status::Pending,
+            checking_id: peek.payment_hash.to_string(),
+            payment_hash: peek.payment_hash.clone(),
+            amount_msat: Msat::ZERO,
+            fee_msat: Msat::ZERO,
+            hold_msat: Msat::ZERO,
+            fee_limit_msat: Msat::ZERO,
+            memo: String::new(),
+            bolt11: peek.text.clone(),
+            preimage_sealed: None,
+            expires_at: now,
+            webhook: None,
+            tag: notes.tag(),
+            extension: notes.extension.clone(),
+            labels: json(&notes.labels),
+            extra: json(&notes.extra),
+            external_id: notes.external_id.clone(),
+            source: self.source.name().to_owned(),
+            created_at: now,
+            updated_at: now,
+            next_check_at: None,
+        }
+    }
+
+    /// Says what exactly is missing: the amount itself, or what has to be set aside for routing.
+    async fn too_poor(&self, wallet: &WalletId, amount: Msat, needed: Msat) -> LedgerError {
+        match self.store.wallet_balance(wallet.clone()).await {
+            Ok(Some(balance)) if balance >= amount => {
+                let reserve = Msat(needed.0.saturating_sub(amount.0));
+                LedgerError::ReserveNeeded { reserve_sat: reserve.sat_ceil(), needed }
+            }
+            Ok(_) => LedgerError::InsufficientBalance,
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// The request was not issued here.
+struct NotOurs;

@@ -1,0 +1,28 @@
+//! The outside world of a simulated node, for demonstrations.
+
+use super::{Ledger, LedgerError};
+use crate::domain::Msat;
+
+impl Ledger {
+    /// Pays one of our invoices from outside.
+    ///
+    /// # Errors
+    /// When the node is a real one, or the invoice cannot be paid.
+    pub fn pay_from_outside(&self, bolt11: &str, amount: Option<Msat>) -> Result<(), LedgerError> {
+        let outside = self.source.outside().ok_or_else(not_simulated)?;
+        outside.pay(bolt11, amount).map_err(LedgerError::Invalid)
+    }
+
+    /// Makes an invoice of another node, for us to pay.
+    ///
+    /// # Errors
+    /// When the node is a real one, or the invoice cannot be made.
+    pub fn invoice_from_outside(&self, amount: Msat, memo: &str, expiry_seconds: u64) -> Result<String, LedgerError> {
+        let outside = self.source.outside().ok_or_else(not_simulated)?;
+        outside.issue(amount, memo, expiry_seconds).map_err(LedgerError::Invalid)
+    }
+}
+
+fn not_simulated() -> LedgerError {
+    LedgerError::Missing("A simulated node")
+}

@@ -1,0 +1,101 @@
+//! What is open is asked about again, for as long as it is open; and what the node reports is booked.
+
+use futures_util::{StreamExt, stream};
+
+use super::{Ledger, LedgerError};
+use crate::{
+    domain::{Kind, Payment, Status},
+    funding::SourceEvent,
+    store::types::Failure,
+};
+
+/// Most payments of one round.
+const ROUND_MAX: i64 = 256;
+/// Most questions at the node at once.
+const QUESTIONS_MAX: usize = 16;
+/// Nobody else takes up a payment for so long after one server did.
+const LEASE_SECONDS: i64 = 60;
+
+impl Ledger {
+    /// Takes up what earlier runs of this server left open. Where no other server shares the
+    /// database, nobody else can be at it, and every open attempt's turn is now.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn recover(&self) -> Result<usize, LedgerError> {
+        if self.store.is_shared() {
+            return Ok(0);
+        }
+        let open = self.store.payment_in_flight(i64::MAX).await?;
+        for payment in &open {
+            self.store.payment_check_again(payment.id, Some(self.now())).await?;
+        }
+        Ok(open.len())
+    }
+
+    /// Asks about everything whose turn it is. Answers how many that were.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn reconcile(&self) -> Result<usize, LedgerError> {
+        let now = self.now();
+        let due = self.store.payment_take_due(now, now.plus_seconds(LEASE_SECONDS), ROUND_MAX).await?;
+        let asked = due.len();
+        stream::iter(due)
+            .for_each_concurrent(QUESTIONS_MAX, |payment| async move {
+                // the turn that was taken counts as a question
+                let payment = Payment { checks: payment.checks.saturating_add(1), ..payment };
+                if let Err(error) = self.ask(&payment).await {
+                    tracing::warn!(payment = payment.id.0, %error, "could not ask about a payment; it stays as it is");
+                }
+            })
+            .await;
+        Ok(asked)
+    }
+
+    async fn ask(&self, payment: &Payment) -> Result<(), LedgerError> {
+        match (payment.kind, payment.status) {
+            (Kind::Invoice, Status::Pending) => self.ask_about_invoice(payment).await,
+            (Kind::External, Status::Pending) if payment.dispatched_at.is_none() => self.release_unsent(payment).await,
+            (Kind::External, Status::Pending) => self.ask_about_attempt(payment).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whoever held the money never came to hand the payment to the node.
+    async fn release_unsent(&self, payment: &Payment) -> Result<(), LedgerError> {
+        let reason = "the server stopped before the payment was sent".to_owned();
+        let failure = Failure { id: payment.id, reason, at: self.now() };
+        if let Some(posted) = self.store.undispatched_release(failure).await? {
+            self.announce(&posted);
+        }
+        Ok(())
+    }
+
+    /// Follows the node's own reports until the node is lost. The position is kept with the ledger, so
+    /// that nothing is missed while nobody listens.
+    ///
+    /// # Errors
+    /// When the node or the database is lost; then it is to be called again.
+    pub async fn follow_source(&self) -> Result<(), LedgerError> {
+        let cursor = format!("source/{}", self.source.name());
+        let mut events = self.source.events(self.store.counter(cursor.clone()).await?);
+        while let Some(event) = events.next().await {
+            let (position, event) = event?;
+            match event {
+                SourceEvent::InvoicePaid { payment_hash, amount, preimage } => {
+                    self.receive(payment_hash, amount, preimage).await?;
+                }
+                SourceEvent::PaymentChanged { payment_hash } => {
+                    if let Some(attempt) = self.store.attempt_by_hash(payment_hash).await?
+                        && attempt.status == Status::Pending
+                    {
+                        self.ask_about_attempt(&attempt).await?;
+                    }
+                }
+            }
+            self.store.counter_raise(cursor.clone(), position).await?;
+        }
+        Ok(())
+    }
+}
