@@ -3,9 +3,14 @@
 //! The map of the house. Arrows point down: nothing below calls anything above it.
 
 pub mod accounts;
+pub mod app;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod events;
 pub mod funding;
+pub mod http;
+pub mod jobs;
 pub mod ledger;
 pub mod store;
 pub mod vault;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Account, Time, Wallet, WalletId},
+    store::StoreError,
     vault::Vault,
 };
 
@@ -95,10 +96,7 @@ impl Accounts {
                 let mut wallets = self.store.wallet_list(principal.account.clone(), false).await?;
                 match (wallets.pop(), wallets.is_empty()) {
                     (Some(only), true) => only,
-                    (Some(_), false) => {
-                        let text = "Name the wallet in the header X-Wallet-Id (or the parameter wallet_id): the account has several.";
-                        return Err(AccountError::invalid(text));
-                    }
+                    (Some(_), false) => return Err(AccountError::WalletNotNamed),
                     (None, _) => return Err(AccountError::Missing("Wallet not found.")),
                 }
             }
@@ -137,7 +135,7 @@ impl WalletCard {
         let keys = open(&wallet.admin_key_sealed).zip(open(&wallet.invoice_key_sealed));
         let Some((admin_key, invoice_key)) = keys else {
             let why = format!("the keys of wallet {} do not open: is the master secret the one they were sealed with?", wallet.id);
-            return Err(AccountError::Store(crate::store::StoreError::Unavailable(why)));
+            return Err(AccountError::Store(StoreError::Unavailable(why)));
         };
         Ok(Self { id: wallet.id, account: wallet.account_id, name: wallet.name, admin_key, invoice_key })
     }

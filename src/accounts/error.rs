@@ -14,6 +14,9 @@ pub enum AccountError {
     /// 404.
     #[error("{0}")]
     Missing(&'static str),
+    /// 400: which wallet?
+    #[error("Name the wallet in the header X-Wallet-Id (or the parameter wallet_id): the account has several.")]
+    WalletNotNamed,
     /// 400: the request makes no sense.
     #[error("{0}")]
     Invalid(String),

@@ -128,6 +128,15 @@ impl Accounts {
         self.set_deleted(wallet.id, false).await
     }
 
+    /// A wallet's name and its owner's id, for statistics.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn wallet_label(&self, id: &WalletId) -> Result<Option<(String, String)>, AccountError> {
+        let wallet = self.store.wallet_find(id.clone()).await?;
+        Ok(wallet.map(|wallet| (wallet.name, wallet.account_id.to_string())))
+    }
+
     async fn set_deleted(&self, id: WalletId, deleted: bool) -> Result<(), AccountError> {
         self.store.wallet_set_deleted(id, deleted, self.clock.now()).await?;
         self.grants.forget();

@@ -42,6 +42,13 @@ pub enum Refusal {
     Done(&'static str),
 }
 
+impl StoreError {
+    /// Is the trouble the database's, and may pass?
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error};

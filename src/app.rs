@@ -1,0 +1,219 @@
+//! Putting it together: from boot settings to a running server.
+
+use std::{
+    fs::{self, File, TryLockError},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::Arc,
+};
+
+use actix_web::{dev::ServerHandle, web::Bytes};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    accounts::{AccountError, Accounts, Setup},
+    clock::Clock,
+    config::{ConfigError, DATABASE_FILE, Funding, Secrets, Settings},
+    domain::limits::Limits,
+    events::Events,
+    funding::{FundingSource, SourceDown, simulated::{Options, SimulatedNode}},
+    http::{self, House},
+    jobs,
+    ledger::{Ledger, LedgerError},
+    store::{Store, StoreError},
+    vault::Vault,
+};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting or a secret.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The accounts.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The funding source.
+    #[error("the funding source does not start: {0}")]
+    Source(#[from] SourceDown),
+    /// The socket.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// Another server has the data folder.
+    #[error("another server uses the data folder {0}; stop it first, or give this one its own with --data-dir")]
+    Busy(String),
+}
+
+/// What a server is made of before it serves. Tests bring their own parts.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The node.
+    pub source: Arc<dyn FundingSource>,
+    /// Secrets.
+    pub secrets: Secrets,
+    /// Time and randomness.
+    pub clock: Clock,
+    /// The operator's limits.
+    pub limits: Limits,
+    /// Held as long as the server runs, so that no second one writes to the same folder.
+    pub lock: Option<File>,
+}
+
+impl Parts {
+    /// Opens what the settings name.
+    ///
+    /// # Errors
+    /// When something of it cannot be opened.
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        make_folder(&settings.data_dir)?;
+        let lock = take_folder(&settings.data_dir)?;
+        let secrets = Secrets::load(&settings.data_dir, &clock)?;
+        let store = open_store(settings).await?;
+        let source = open_source(settings, &secrets, &clock)?;
+        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: Some(lock) })
+    }
+
+    /// The ledger alone, for commands that do not serve.
+    pub fn ledger(&self) -> Ledger {
+        let vault = Vault::new(self.secrets.master.0, self.clock.clone());
+        let limits = Arc::new(self.limits.clone());
+        Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), limits)
+    }
+}
+
+/// Opens the database that the settings name.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
+    match settings.postgres()? {
+        Some(url) => Ok(Store::open_postgres(url).await?),
+        None => {
+            make_folder(&settings.data_dir)?;
+            Ok(Store::open_sqlite(&settings.data_dir.join(DATABASE_FILE))?)
+        }
+    }
+}
+
+fn open_source(settings: &Settings, secrets: &Secrets, clock: &Clock) -> Result<Arc<dyn FundingSource>, StartError> {
+    match settings.funding {
+        Funding::Simulated => {
+            let vault = Vault::new(secrets.master.0, clock.clone());
+            let journal = settings.data_dir.join("simulated-node.jsonl");
+            let options = Options::new(clock.clone(), vault.derived("simulated node")).with_journal(journal);
+            Ok(SimulatedNode::open(options)?)
+        }
+    }
+}
+
+/// The data folder holds secrets: nobody else may look into one that is made here.
+fn make_folder(path: &Path) -> Result<(), ConfigError> {
+    let failed = |error| ConfigError::File { path: path.to_owned(), error };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+}
+
+fn take_folder(path: &Path) -> Result<File, StartError> {
+    let file = path.join("satchel.lock");
+    let failed = |error| ConfigError::File { path: file.clone(), error };
+    let lock = File::options().create(true).truncate(false).write(true).open(&file).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::Busy(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(error).into()),
+    }
+}
+
+/// A server that runs.
+pub struct App {
+    address: SocketAddr,
+    ledger: Ledger,
+    install_open: bool,
+    handle: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    stopping: watch::Sender<bool>,
+    jobs: JoinSet<()>,
+    _lock: Option<File>,
+}
+
+impl App {
+    /// Binds the socket, takes up what earlier runs left open, and serves.
+    ///
+    /// # Errors
+    /// When a part does not work or the socket cannot be bound.
+    pub async fn start(settings: &Settings, parts: Parts) -> Result<Self, StartError> {
+        let socket = TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        let address = socket.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
+        let table = Arc::new(http::table());
+        let catalogue = Arc::new(http::catalogue(&table));
+        let ledger = parts.ledger();
+        let accounts = Accounts::new(Setup {
+            store: parts.store.clone(),
+            vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
+            clock: parts.clock.clone(),
+            limits: Arc::new(parts.limits),
+            auth_secret: parts.secrets.auth_secret.map(|secret| secret.reveal().to_owned()),
+            install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
+            catalogue: Arc::clone(&catalogue),
+        });
+        let install_open = accounts.ensure_super_user().await?;
+        let open = ledger.recover().await?;
+        if open > 0 {
+            tracing::info!(open, "payments were in flight when the server stopped; the node is being asked");
+        }
+        let events = Events::new(parts.store.clone(), parts.clock.clone(), ledger.bell());
+        let jobs = jobs::start(&ledger, &accounts, &events, &parts.store, &parts.clock);
+        let (stopping, stop_seen) = watch::channel(false);
+        let house = House {
+            openapi: Bytes::from(http::openapi_json(&table)),
+            public_url: settings.public_url(address)?,
+            started: parts.clock.now(),
+            clock: parts.clock,
+            accounts,
+            ledger: ledger.clone(),
+            events,
+            catalogue,
+            stopping: stop_seen,
+        };
+        let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let server = http::serve(socket, workers, table, house).map_err(|error| StartError::Listen(address, error))?;
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        Ok(Self { address, ledger, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// True while the super user has no name and password.
+    pub fn is_install_open(&self) -> bool {
+        self.install_open
+    }
+
+    /// Its ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Lets open requests finish, then stops.
+    pub async fn stop(mut self) {
+        // nobody listening to it means that there is nothing to end
+        let _ = self.stopping.send(true);
+        self.handle.stop(true).await;
+        let _ = self.serving.await;
+        self.jobs.shutdown().await;
+    }
+}

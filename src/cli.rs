@@ -1,0 +1,143 @@
+//! `satchel serve | migrate | check | openapi | health`.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+use satchel::{
+    app::{self, App, Parts},
+    config::{DATABASE_FILE, Settings},
+    http,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A Lightning wallet backend: many wallets with two keys each on one funding source.
+#[derive(Parser)]
+#[command(name = "satchel", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server (what is done without a command).
+    Serve(Settings),
+    /// Bring the database up to date and stop.
+    Migrate(Settings),
+    /// Prove that the ledger adds up; fails when it does not. The server must not be running, unless
+    /// it uses PostgreSQL.
+    Check(Settings),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask the running server whether it is well; fails when it is not.
+    Health(Settings),
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or_else(|| match Cli::parse_from(["satchel", "serve"]).command {
+        Some(command) => command,
+        None => Command::Openapi,
+    });
+    let outcome = match command {
+        Command::Serve(settings) => on_runtime(serve(settings)),
+        Command::Migrate(settings) => on_runtime(migrate(settings)),
+        Command::Check(settings) => on_runtime(check(settings)),
+        Command::Openapi => say(&http::openapi_json(&http::table())),
+        Command::Health(settings) => health(settings.listen),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "satchel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Jobs, dispatched payments and database work share this runtime; requests have workers of their own.
+fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(work)
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
+        .map_err(|error| format!("SATCHEL_LOG {:?}: {error}", settings.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let parts = Parts::open(&settings).await?;
+    let database = match parts.store.name() {
+        "SQLite" => format!("SQLite, {}", settings.data_dir.join(DATABASE_FILE).display()),
+        other => other.to_owned(),
+    };
+    let app = App::start(&settings, parts).await?;
+    greet(&settings, &app, &database)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    say("Stopping: open requests may finish.")?;
+    app.stop().await;
+    Ok(())
+}
+
+fn greet(settings: &Settings, app: &App, database: &str) -> Result<(), Failure> {
+    let url = settings.public_url(app.address())?;
+    let (source, network) = (app.ledger().source_name(), app.ledger().network());
+    let play = if source == "simulated" { " — play money, no real bitcoin" } else { "" };
+    say(&format!("Satchel {} listens on {url}", env!("CARGO_PKG_VERSION")))?;
+    say(&format!("  data       {}", settings.data_dir.display()))?;
+    say(&format!("  database   {database}"))?;
+    say(&format!("  Lightning  {source} node, {network}{play}"))?;
+    say(&format!("  API        {url}/docs"))?;
+    if app.is_install_open() {
+        say(&format!("  The super user has no password yet. Set it at {url}/first_install"))?;
+        say("  or with PUT /api/v1/auth/first_install {\"username\", \"password\", \"password_repeat\"}.")?;
+    }
+    Ok(())
+}
+
+async fn migrate(settings: Settings) -> Result<(), Failure> {
+    let store = app::open_store(&settings).await?;
+    say(&format!("The {} database is up to date.", store.name()))
+}
+
+async fn check(settings: Settings) -> Result<(), Failure> {
+    if settings.postgres()?.is_none() && !settings.data_dir.join(DATABASE_FILE).exists() {
+        return Err(format!("there is no database in {}", settings.data_dir.display()).into());
+    }
+    let report = Parts::open(&settings).await?.ledger().check().await?;
+    say(&report.to_string())?;
+    if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults", report.faults.len()).into()) }
+}
+
+/// Asks over plain HTTP on the address that the settings name; any address means this machine.
+fn health(listen: SocketAddr) -> Result<(), Failure> {
+    let ip = match listen.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv4() => [127, 0, 0, 1].into(),
+        ip if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let patience = Duration::from_secs(3);
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, listen.port()), patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    let status = answer.split_whitespace().nth(1).unwrap_or_default();
+    // before the first install everything is redirected, and the server is well
+    if matches!(status, "200" | "307") { say("ok") } else { Err(format!("the server answers {status:?}").into()) }
+}

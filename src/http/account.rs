@@ -1,0 +1,135 @@
+//! The caller's own account: profile, user interface, password.
+
+use actix_web::{
+    http::Method,
+    web::{Data, Json},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{
+    House,
+    body::Body,
+    lenient,
+    permission::{Account, AccountSecrets, Caller},
+    problem::Problem,
+    route::{Route, route},
+    shapes::UserShape,
+};
+use crate::{
+    accounts::{PasswordChange, ProfileChange},
+    domain::{self, AccountId},
+};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/api/v1/auth", Account, read).doc("Reads the account with its wallets and their keys."),
+        route(Method::PATCH, "/api/v1/auth", Account, patch).doc("Changes user name and profile."),
+        route(Method::PUT, "/api/v1/auth/me", Account, put_me).doc("Changes user name and profile."),
+        route(Method::PATCH, "/api/v1/auth/ui", Account, patch_ui)
+            .doc("Merges keys into what the user interface remembers."),
+        route(Method::PUT, "/api/v1/auth/password", AccountSecrets, put_password)
+            .doc("Sets a new password and ends all other sessions.\nOnly within two minutes of a login."),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+struct PatchAccount {
+    /// The caller's own account.
+    #[serde(deserialize_with = "lenient::text")]
+    user_id: String,
+    /// 2–20 letters, digits, dots or underscores; null only while there is none.
+    #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 20>")]
+    username: Option<String>,
+    /// Profile keys to set.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    extra: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct PutMe {
+    /// 2–20 letters, digits, dots or underscores.
+    #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 20>")]
+    username: Option<String>,
+    /// Profile keys to set: first_name, last_name, display_name, picture, visible_wallet_count, notifications, labels.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    extra: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(transparent)]
+struct AnyObject {
+    #[schema(value_type = Object)]
+    #[serde(deserialize_with = "lenient::object")]
+    object: Map<String, Value>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct PutPassword {
+    /// The caller's own account.
+    #[serde(deserialize_with = "lenient::text")]
+    user_id: String,
+    /// User name to have from then on.
+    #[serde(deserialize_with = "lenient::text_between::<_, 2, 20>")]
+    username: String,
+    /// 8–50 characters.
+    #[serde(deserialize_with = "lenient::text_between::<_, 8, 50>")]
+    password: String,
+    /// The same.
+    #[serde(deserialize_with = "lenient::text_between::<_, 8, 50>")]
+    password_repeat: String,
+    /// The password it replaces, if there is one.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    password_old: Option<String>,
+}
+
+async fn read(Caller(principal): Caller<Account>, house: Data<House>) -> Result<Json<UserShape>, Problem> {
+    let account = house.accounts.account(&principal.account).await?;
+    shown(&house, account).await
+}
+
+async fn patch(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<PatchAccount>) -> Result<Json<UserShape>, Problem> {
+    if new.user_id != principal.account.as_str() {
+        return Err(Problem::invalid("Invalid user ID."));
+    }
+    change(&house, &principal.account, new.username, new.extra).await
+}
+
+async fn put_me(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<PutMe>) -> Result<Json<UserShape>, Problem> {
+    change(&house, &principal.account, new.username, new.extra).await
+}
+
+async fn patch_ui(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<AnyObject>) -> Result<Json<UserShape>, Problem> {
+    let account = house.accounts.change_ui(&principal.account, new.object).await?;
+    shown(&house, account).await
+}
+
+async fn put_password(Caller(principal): Caller<AccountSecrets>, house: Data<House>, Body(new): Body<PutPassword>) -> Result<Json<UserShape>, Problem> {
+    let change = PasswordChange {
+        user_id: new.user_id,
+        username: new.username,
+        password: new.password,
+        password_repeat: new.password_repeat,
+        password_old: new.password_old,
+    };
+    let account = house.accounts.change_password(&principal, change).await?;
+    shown(&house, account).await
+}
+
+async fn change(
+    house: &House,
+    id: &AccountId,
+    username: Option<String>,
+    extra: Option<Map<String, Value>>,
+) -> Result<Json<UserShape>, Problem> {
+    let account = house.accounts.change_profile(id, ProfileChange { username, extra }).await?;
+    shown(house, account).await
+}
+
+async fn shown(house: &House, account: domain::Account) -> Result<Json<UserShape>, Problem> {
+    let wallets = house.accounts.wallets(&account.id).await?;
+    Ok(Json(UserShape::of(account, wallets)))
+}

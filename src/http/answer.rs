@@ -1,0 +1,84 @@
+//! What handlers answer beside plain JSON.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, cookie::Cookie, http::header, web::Bytes};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// A text, or a list of `{loc, msg, type}` with each value that is wrong.
+    #[schema(value_type = Object)]
+    pub detail: Value,
+    /// For programs.
+    pub code: String,
+    /// What became of the payment: `failed`, `pending` or `success`. Only where one was asked for.
+    pub status: Option<String>,
+    /// Names the request in the server's log.
+    pub request_id: String,
+}
+
+/// 201 with JSON.
+pub struct Created<T>(pub T);
+
+impl<T: Serialize> Responder for Created<T> {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Created().json(self.0)
+    }
+}
+
+/// JSON that comes with cookies.
+pub struct LoggedIn<T> {
+    /// The body.
+    pub body: T,
+    /// What the browser is to remember or forget.
+    pub cookies: Vec<Cookie<'static>>,
+}
+
+impl<T: Serialize> Responder for LoggedIn<T> {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        for cookie in self.cookies {
+            response.cookie(cookie);
+        }
+        response.json(self.body)
+    }
+}
+
+/// A page or another file that is part of the program.
+pub struct Page {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// The file.
+    pub content: Bytes,
+}
+
+/// Pages run only what this server serves, and load nothing from anywhere else.
+const CONTENT_SECURITY: &str = "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+
+impl Responder for Page {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, self.content_type))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::REFERRER_POLICY, "no-referrer"))
+            .body(self.content)
+    }
+}
+
+/// A connection that goes on as a websocket.
+pub struct Switched(pub HttpResponse);
+
+impl Responder for Switched {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.0
+    }
+}

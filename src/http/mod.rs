@@ -1,0 +1,152 @@
+//! The API: the route table and one file per resource. A handler takes apart what came in, asks the
+//! accounts or the ledger, and shapes what goes out; it decides nothing about money or rights.
+
+mod account;
+mod answer;
+mod auth;
+mod body;
+mod lenient;
+mod openapi;
+mod payments;
+mod permission;
+mod problem;
+mod route;
+mod shapes;
+mod shell;
+mod system;
+mod users;
+mod wallets;
+mod websocket;
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer, ResponseError,
+    dev::Server,
+    http::header,
+    middleware::from_fn,
+    web::{self, Bytes, Data},
+};
+pub use permission::Permission;
+pub use problem::{Code, Problem};
+pub use route::Route;
+
+use tokio::sync::watch;
+
+use crate::{
+    accounts::{
+        Accounts,
+        policy::{Catalogue, Family, Principal},
+    },
+    clock::Clock,
+    domain::Time,
+    events::Events,
+    ledger::Ledger,
+};
+
+/// What handlers reach for.
+pub struct House {
+    /// People and credentials.
+    pub accounts: Accounts,
+    /// Money.
+    pub ledger: Ledger,
+    /// Live updates.
+    pub events: Events,
+    /// Time and randomness.
+    pub clock: Clock,
+    /// When the server started.
+    pub started: Time,
+    /// The address under which people reach the server, without a slash at the end.
+    pub public_url: String,
+    /// Every operation, numbered.
+    pub catalogue: Arc<Catalogue>,
+    /// The OpenAPI document.
+    pub openapi: Bytes,
+    /// Turns true when the server begins to stop: connections that would go on for ever end then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl House {
+    /// May this principal do what only the super user may?
+    fn is_super_user(&self, principal: &Principal) -> bool {
+        principal.policy.routes == self.catalogue.allowed(Family::SuperUserSession)
+    }
+}
+
+/// The whole table.
+pub fn table() -> Vec<Route> {
+    [
+        route::under("Login", auth::routes()),
+        route::under("Account", account::routes()),
+        route::under("Wallets", wallets::routes()),
+        route::under("Payments", payments::routes()),
+        route::under("Live updates", websocket::routes()),
+        route::under("Super user", users::routes()),
+        route::under("Server", system::routes()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Numbers the table's operations.
+pub fn catalogue(table: &[Route]) -> Catalogue {
+    route::catalogue(table)
+}
+
+/// The OpenAPI document of the table, as JSON.
+pub fn openapi_json(table: &[Route]) -> String {
+    serde_json::to_string_pretty(&openapi::document(table)).unwrap_or_default()
+}
+
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long open requests may take to finish when the server stops, in seconds.
+const SHUTDOWN_SECONDS: u64 = 20;
+
+/// Starts serving on a bound socket.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(socket: TcpListener, workers: usize, table: Arc<Vec<Route>>, house: House) -> std::io::Result<Server> {
+    let house = Data::new(house);
+    let server = HttpServer::new(move || {
+        let table_for_fallback = Arc::clone(&table);
+        App::new()
+            .app_data(house.clone())
+            .wrap(from_fn(shell::shell))
+            .configure(|config| route::mount(&table, config))
+            .default_service(web::to(move |request: HttpRequest| {
+                std::future::ready(fallback(&table_for_fallback, &request))
+            }))
+    })
+    .workers(workers)
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .listen(socket)?;
+    Ok(server.run())
+}
+
+/// A path that only lacks or has too much of a slash at its end is sent to the right one.
+fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
+    let path = request.path();
+    let other = match path.strip_suffix('/') {
+        Some(shorter) => shorter.to_owned(),
+        None => format!("{path}/"),
+    };
+    if route::knows(table, &other) && !other.is_empty() {
+        let info = request.connection_info();
+        let query = if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
+        let location = format!("{}://{}{other}{query}", info.scheme(), info.host());
+        return HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish();
+    }
+    Problem::new(Code::NotFound, "Not Found").error_response()
+}
+
+/// The answer when the events cannot be read.
+fn unavailable(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the outbox cannot be read");
+    Problem::new(Code::DatabaseUnavailable, "The database is not available now. Try again later.")
+}

@@ -1,0 +1,171 @@
+//! `POST /api/v1/payments`: make an invoice, or pay one.
+
+use actix_web::{http::Method, web::Data};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::super::{
+    House,
+    answer::Created,
+    body::Body,
+    lenient,
+    permission::{Caller, WalletReceiveOrSend},
+    problem::Problem,
+    route::{Route, route},
+    shapes::PaymentShape,
+};
+use crate::{
+    domain::{Msat, ids::{array_from_hex, from_hex}, names::is_external_id, payment::Annotations},
+    ledger::{InvoiceRequest, PayRequest},
+};
+
+pub fn routes() -> Vec<Route> {
+    vec![route(Method::POST, "/api/v1/payments", WalletReceiveOrSend, create).doc(
+        "Makes an invoice (`out: false`) or pays one (`out: true`).\n\
+        Paying asks for the admin key. A payment whose outcome is not known yet is answered as `pending`; its money stays held until the node says.",
+    )]
+}
+
+/// The longest a memo can be: what fits into field `d` of BOLT 11, in bytes.
+const MEMO_MAX: usize = 639;
+/// The longest an invoice can be valid, in seconds: a year.
+const EXPIRY_MAX: i64 = 365 * 24 * 3600;
+
+#[derive(Deserialize, ToSchema)]
+struct NewPayment {
+    /// True pays, false makes an invoice.
+    #[serde(default = "yes", deserialize_with = "lenient::flag")]
+    out: bool,
+    /// The invoice to pay.
+    #[serde(default, alias = "payment_request", deserialize_with = "lenient::opt_text")]
+    bolt11: Option<String>,
+    /// Satoshi to receive: a whole number of at least 1.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    amount: Option<i64>,
+    /// Only `sat`.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    unit: Option<String>,
+    /// What the invoice is for: at most 639 bytes. The server's name when absent.
+    #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 640>")]
+    memo: Option<String>,
+    /// SHA-256 (hex) of a description that is given elsewhere; the invoice then has no memo.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    description_hash: Option<String>,
+    /// That description itself as hex of its bytes; the server hashes it.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    unhashed_description: Option<String>,
+    /// Seconds until the invoice expires; the server's default when absent.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    expiry: Option<i64>,
+    /// The most that routing may cost, in millisatoshi. The operator's cap holds besides.
+    #[serde(default, alias = "max_fee_msat", alias = "max_fee", deserialize_with = "lenient::opt_natural")]
+    fee_limit_msat: Option<i64>,
+    /// Free-form; `extra.tag` also becomes the tag.
+    #[serde(default, deserialize_with = "lenient::object")]
+    #[schema(value_type = Object)]
+    extra: Map<String, Value>,
+    /// The extension in whose name this is done.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    extension: Option<String>,
+    /// Where the receipt is to be reported.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    webhook: Option<String>,
+    /// Labels.
+    #[serde(default)]
+    labels: Vec<String>,
+    /// The caller's own name for it: at most 256 characters without spaces.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    external_id: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn create(Caller(caller): Caller<WalletReceiveOrSend>, house: Data<House>, Body(new): Body<NewPayment>) -> Result<Created<PaymentShape>, Problem> {
+    let payment = if new.out {
+        let caller = caller.send()?;
+        let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
+        let request = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
+        house.ledger.pay(request).await?
+    } else {
+        let caller = caller.receive()?;
+        house.ledger.create_invoice(invoice(caller.wallet.id.clone(), new)?).await?
+    };
+    Ok(Created(PaymentShape::of(payment, &house.ledger)))
+}
+
+fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
+    bolt11.filter(|text| !text.is_empty()).ok_or_else(|| Problem::invalid("Missing BOLT11 invoice"))
+}
+
+fn invoice(wallet: crate::domain::WalletId, new: NewPayment) -> Result<InvoiceRequest, Problem> {
+    if new.unit.as_deref().is_some_and(|unit| !unit.eq_ignore_ascii_case("sat")) {
+        return Err(Problem::field("unit", "The provided unit is not supported", "value_error"));
+    }
+    let sat = new.amount.ok_or_else(|| Problem::field("amount", "field required", "value_error.missing"))?;
+    let amount = Msat::from_sat(sat).unwrap_or(Msat::MAX);
+    if new.memo.as_ref().is_some_and(|memo| memo.len() > MEMO_MAX) {
+        let text = format!("ensure this value has at most {MEMO_MAX} bytes");
+        return Err(Problem::field("memo", &text, "value_error.any_str.max_length"));
+    }
+    let expiry_seconds = match new.expiry {
+        None | Some(0) => None,
+        Some(seconds) if seconds > EXPIRY_MAX => {
+            let text = format!("ensure this value is less than or equal to {EXPIRY_MAX}");
+            return Err(Problem::field("expiry", &text, "value_error.number.not_le"));
+        }
+        Some(seconds) => u64::try_from(seconds).ok(),
+    };
+    Ok(InvoiceRequest {
+        wallet,
+        amount,
+        memo: new.memo.clone().filter(|memo| !memo.is_empty()),
+        description_hash: description_hash(&new)?,
+        expiry_seconds,
+        annotations: annotations(new)?,
+    })
+}
+
+fn description_hash(new: &NewPayment) -> Result<Option<[u8; 32]>, Problem> {
+    use sha2::{Digest, Sha256};
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    if let Some(hash) = given(&new.description_hash) {
+        let hash = array_from_hex::<32>(&hash);
+        return hash.map(Some).ok_or_else(|| Problem::invalid("'description_hash' must be a valid hex string of 32 bytes"));
+    }
+    match given(&new.unhashed_description) {
+        None => Ok(None),
+        Some(text) => match from_hex(&text) {
+            Some(bytes) => Ok(Some(Sha256::digest(bytes).into())),
+            None => Err(Problem::invalid("'unhashed_description' must be a valid hex string")),
+        },
+    }
+}
+
+fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
+    if new.external_id.as_ref().is_some_and(|id| !is_external_id(id)) {
+        let text = "Invalid external id. Max length is 256 characters. Space and newlines are not allowed.";
+        return Err(Problem::field("external_id", text, "value_error"));
+    }
+    let webhook = new.webhook.filter(|url| !url.is_empty());
+    if webhook.as_ref().is_some_and(|url| !is_callback(url)) {
+        return Err(Problem::invalid("Callback URL is not allowed."));
+    }
+    Ok(Annotations {
+        extra: new.extra,
+        labels: new.labels,
+        external_id: new.external_id,
+        extension: new.extension,
+        webhook,
+    })
+}
+
+/// An http or https URL with a host and without credentials.
+fn is_callback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<actix_web::http::Uri>() else { return false };
+    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'));
+    scheme && authority && url.len() <= 2048
+}

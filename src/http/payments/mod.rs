@@ -1,0 +1,18 @@
+//! Payments: receiving, sending, reading, and what they add up to.
+
+mod create;
+mod decode;
+mod notes;
+mod read;
+mod stats;
+
+use super::route::Route;
+
+pub fn routes() -> Vec<Route> {
+    let mut routes = create::routes();
+    routes.extend(read::routes());
+    routes.extend(notes::routes());
+    routes.extend(stats::routes());
+    routes.extend(decode::routes());
+    routes
+}

@@ -1,0 +1,172 @@
+//! Routes as values: method, path, right, handler and a sentence of documentation in one row.
+//!
+//! Everything else reads the table: the server mounts it, the OpenAPI document and the `/docs` page are
+//! written from it, access lists are compiled against it, and the permission tests walk it. What a
+//! route asks for is said in its row and, as a type, in the first argument of its handler; a row
+//! whose handler asks for something else does not compile.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix_web::{
+    FromRequest, Handler, HttpMessage, HttpResponse, Responder,
+    guard::{Guard, GuardContext},
+    http::{Method, header},
+    web,
+};
+use utoipa::openapi::path::Operation as Described;
+
+use super::{
+    openapi::{Answer, Arguments, Sketch},
+    permission::Permission,
+    problem::{Code, Problem},
+};
+use crate::accounts::policy::{Catalogue, Operation, Right};
+
+/// One row of the table.
+pub struct Route {
+    method: Method,
+    path: &'static str,
+    tag: &'static str,
+    /// The operations behind it: one, or one for each thing that it does.
+    operations: Vec<(&'static str, Right)>,
+    described: Described,
+    schemas: super::openapi::Schemas,
+    handler: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
+}
+
+/// Declares a route. The handler's first argument must be `Caller` of the same permission.
+pub fn route<P, H, Args>(method: Method, path: &'static str, _: P, handler: H) -> Route
+where
+    P: Permission,
+    H: Handler<Args> + Send + Sync,
+    Args: FromRequest + Arguments<P> + 'static,
+    H::Output: Responder + Answer + 'static,
+{
+    let mut sketch = Sketch::new::<P>(&method, path);
+    Args::describe(&mut sketch);
+    H::Output::describe(&mut sketch);
+    let (described, schemas) = sketch.finish();
+    let operations = P::RIGHTS.to_vec();
+    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(move || web::to(handler.clone())) }
+}
+
+impl Route {
+    /// The sentence that documents it; what follows the first line is its description.
+    pub fn doc(mut self, text: &str) -> Self {
+        let (summary, rest) = text.split_once('\n').unwrap_or((text, ""));
+        self.described.summary = Some(summary.to_owned());
+        self.described.description = (!rest.trim().is_empty()).then(|| rest.trim().to_owned());
+        self
+    }
+
+    /// Its method and path.
+    pub fn name(&self) -> (&Method, &'static str) {
+        (&self.method, self.path)
+    }
+
+    /// Its operations: the name of each thing it does (empty where it does one) and what that asks for.
+    pub fn operations(&self) -> &[(&'static str, Right)] {
+        &self.operations
+    }
+
+    /// As the documentation shows it.
+    pub fn described(&self) -> Described {
+        let mut described = self.described.clone();
+        if !self.tag.is_empty() {
+            described.tags = Some(vec![self.tag.to_owned()]);
+        }
+        described
+    }
+
+    /// The shapes that it mentions.
+    pub fn schemas(&self) -> &super::openapi::Schemas {
+        &self.schemas
+    }
+}
+
+/// A resource's rows, under the heading that the documentation gives them.
+pub fn under(tag: &'static str, routes: Vec<Route>) -> Vec<Route> {
+    routes.into_iter().map(|route| Route { tag, ..route }).collect()
+}
+
+/// Numbers every operation of the table, in order.
+pub fn catalogue(routes: &[Route]) -> Catalogue {
+    let operations = routes.iter().flat_map(|route| {
+        route.operations.iter().map(|(fork, right)| Operation {
+            method: route.method.as_str().to_owned(),
+            path: route.path,
+            fork,
+            right: *right,
+        })
+    });
+    Catalogue::new(operations.collect())
+}
+
+/// The number of the first operation of the route that a request came by.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteNumber(pub usize);
+
+/// Lets a request through to its route by the method, and leaves it the route's number.
+struct Numbered {
+    method: Method,
+    number: usize,
+}
+
+impl Guard for Numbered {
+    fn check(&self, context: &GuardContext<'_>) -> bool {
+        let mine = context.head().method == self.method;
+        if mine {
+            context.req_data_mut().insert(RouteNumber(self.number));
+        }
+        mine
+    }
+}
+
+/// Serves the table. Paths with fixed words come before paths with variable parts, so that
+/// `/payments/paginated` is not taken for a payment.
+pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
+    let mut paths: BTreeMap<&str, Vec<(usize, &Route)>> = BTreeMap::new();
+    let mut number = 0;
+    for route in routes.iter() {
+        paths.entry(route.path).or_default().push((number, route));
+        number += route.operations.len();
+    }
+    for (path, routes) in paths {
+        let allow: Vec<&str> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
+        let allow = allow.join(", ");
+        let resource = routes.into_iter().fold(web::resource(path), |resource, (number, route)| {
+            let guard = Numbered { method: route.method.clone(), number };
+            resource.route((route.handler)().guard(guard))
+        });
+        config.service(resource.default_service(web::to(move || std::future::ready(not_allowed(&allow)))));
+    }
+}
+
+fn not_allowed(allow: &str) -> HttpResponse {
+    let problem = Problem::new(Code::MethodNotAllowed, "Method Not Allowed");
+    let mut response = actix_web::ResponseError::error_response(&problem);
+    if let Ok(value) = header::HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// Does a path of this table look like that?
+pub fn knows(routes: &[Route], path: &str) -> bool {
+    routes.iter().any(|route| {
+        let mut template = route.path.split('/');
+        let mut given = path.split('/');
+        loop {
+            match (template.next(), given.next()) {
+                (None, None) => return true,
+                (Some(part), Some(word)) if part == word || (part.starts_with('{') && !word.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    })
+}
+
+/// The number of the request's route.
+pub fn number(request: &actix_web::HttpRequest) -> Option<usize> {
+    request.extensions().get::<RouteNumber>().map(|number| number.0)
+}

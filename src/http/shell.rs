@@ -1,0 +1,132 @@
+//! What happens around every request: its id, cross-origin headers, compression, the body of an error,
+//! a line in the log.
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, ContentEncoding, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web::Data,
+};
+
+use super::{House, problem::{Code, Problem}};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Bodies from this size on are compressed for clients that take it.
+const COMPRESS_FROM: u64 = 1000;
+
+/// Wraps every request.
+pub async fn shell(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request_id(&request);
+    if is_preflight(&request) {
+        let (request, _) = request.into_parts();
+        return Ok(finish(ServiceResponse::new(request, preflight()), &id));
+    }
+    let wants_gzip = request
+        .headers()
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("gzip"));
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    let response = with_problem(response, &id);
+    let response = if wants_gzip { compressed(response) } else { response };
+    Ok(finish(response, &id))
+}
+
+/// The client's own id, if it is a harmless one, or else a new one.
+fn request_id(request: &ServiceRequest) -> String {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let harmless = |id: &&str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match given.filter(harmless) {
+        Some(id) => id.to_owned(),
+        None => {
+            let clock = request.app_data::<Data<House>>().map(|house| house.clock.clone());
+            crate::domain::ids::to_hex(&clock.map_or([0; 8], |clock| clock.bytes::<8>()))
+        }
+    }
+}
+
+fn is_preflight(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization, Content-Type, X-Api-Key, X-Wallet-Id"))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body("OK")
+}
+
+/// Writes the body that an error left to be written.
+fn with_problem(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let left = response.response().extensions().get::<Problem>().cloned();
+    let problem = match left {
+        Some(problem) => problem,
+        // errors of the framework itself: a request that is no HTTP, or too slow
+        None if response.response().body().size() == BodySize::Sized(0) => foreign(status),
+        None if status.is_client_error() && !is_json(&response) => foreign(status),
+        None => return response,
+    };
+    if let Some(cause) = problem.cause() {
+        tracing::error!(request = id, code = problem.code().as_str(), cause, "a request failed");
+    }
+    let text = problem.body(id).to_string();
+    let mut response = response.map_body(|_, _| BoxBody::new(text));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn is_json(response: &ServiceResponse<BoxBody>) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+fn foreign(status: StatusCode) -> Problem {
+    let code = Code::ALL.iter().copied().find(|code| code.status() == status.as_u16()).unwrap_or(Code::InvalidRequest);
+    Problem::new(code, status.canonical_reason().unwrap_or("Bad request"))
+}
+
+fn compressed(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let large = matches!(response.response().body().size(), BodySize::Sized(size) if size >= COMPRESS_FROM);
+    if !large || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return response;
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response.map_body(|head, body| actix_http::encoding::Encoder::response(ContentEncoding::Gzip, head, body)).map_into_boxed_body()
+}
+
+fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    let request = response.request();
+    // the path's template, never the path: keys and hashes are in paths
+    tracing::debug!(
+        request = id,
+        method = %request.method(),
+        route = request.match_pattern().as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+    );
+    response
+}

@@ -1,0 +1,122 @@
+//! The server itself: is it up, what is it, and the pages that it serves.
+
+use actix_web::{
+    http::Method,
+    web::{Bytes, Data, Json},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    House,
+    answer::Page,
+    body::PathPart,
+    permission::{Account, Caller, Public},
+    problem::{Code, Problem},
+    route::{Route, route},
+};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/api/v1/health", Public, health).doc("Says that the server is up."),
+        route(Method::GET, "/api/v1/status", Account, status).doc("Says which version runs on what."),
+        route(Method::GET, "/openapi.json", Public, openapi).doc("The machine-readable contract (OpenAPI)."),
+        route(Method::GET, "/api/docs/swagger.json", Public, openapi).doc("The same, under the name that some tools look for."),
+        route(Method::GET, "/docs", Public, docs).doc("This page."),
+        route(Method::GET, "/first_install", Public, first_install).doc("The page on which the super user is named."),
+        route(Method::GET, "/", Public, index).doc("The start page."),
+        route(Method::GET, "/static/{file}", Public, file).doc("A part of a page."),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// Unix seconds.
+    server_time: i64,
+    /// Hours, minutes and seconds since the start; the hours go on beyond 24.
+    up_time: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct StatusShape {
+    /// Unix seconds.
+    server_time: i64,
+    up_time: String,
+    up_time_seconds: i64,
+    version: &'static str,
+    /// The funding source.
+    funding_source: &'static str,
+    /// The Lightning network its invoices are for.
+    network: &'static str,
+}
+
+async fn health(_: Caller<Public>, house: Data<House>) -> Json<Health> {
+    let (server_time, up) = times(&house);
+    Json(Health { server_time, up_time: up_time(up) })
+}
+
+async fn status(_: Caller<Account>, house: Data<House>) -> Json<StatusShape> {
+    let (server_time, up) = times(&house);
+    Json(StatusShape {
+        server_time,
+        up_time: up_time(up),
+        up_time_seconds: up,
+        version: env!("CARGO_PKG_VERSION"),
+        funding_source: house.ledger.source_name(),
+        network: house.ledger.network(),
+    })
+}
+
+fn times(house: &House) -> (i64, i64) {
+    let now = house.clock.now().unix();
+    (now, now.saturating_sub(house.started.unix()).max(0))
+}
+
+fn up_time(seconds: i64) -> String {
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+async fn openapi(_: Caller<Public>, house: Data<House>) -> Page {
+    Page { content_type: "application/json", content: house.openapi.clone() }
+}
+
+async fn index(_: Caller<Public>) -> Page {
+    html(include_str!("../web/index.html"))
+}
+
+async fn docs(_: Caller<Public>) -> Page {
+    html(include_str!("../web/docs.html"))
+}
+
+async fn first_install(_: Caller<Public>) -> Page {
+    html(include_str!("../web/first-install.html"))
+}
+
+fn html(text: &'static str) -> Page {
+    Page { content_type: "text/html; charset=utf-8", content: Bytes::from_static(text.as_bytes()) }
+}
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../web/", $name)))),*]
+    };
+}
+
+/// The parts of the pages.
+const FILES: &[(&str, &str)] = files![
+    "satchel.css", "satchel.svg", "home.js", "first-install.js", "docs.js", "dom.js", "api.js", "openapi.js",
+    "prose.js", "schema-tree.js", "request.js", "try.js",
+];
+
+async fn file(_: Caller<Public>, PathPart(name): PathPart<String>) -> Result<Page, Problem> {
+    let (name, text) = FILES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| Problem::new(Code::NotFound, "Not Found"))?;
+    let content_type = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        _ => "image/svg+xml",
+    };
+    Ok(Page { content_type, content: Bytes::from_static(text.as_bytes()) })
+}

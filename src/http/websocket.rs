@@ -1,0 +1,134 @@
+//! Live updates: a websocket per wallet key or payment hash. Only the server speaks.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, http::Method, rt, web::{Data, Payload}};
+use actix_ws::{AggregatedMessage, CloseCode, MessageStream, Session};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use super::{
+    House,
+    answer::Switched,
+    body::PathPart,
+    permission::{Caller, Public},
+    problem::Problem,
+    route::{Route, route},
+    shapes::PaymentShape,
+};
+use crate::{
+    domain::{Status, event::EventKind},
+    events::{Channel, Delivery, Message, Subscription},
+};
+
+/// How often a silent connection is asked whether it still lives.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// The largest frame a client may send; all are discarded.
+const FRAME_MAX: usize = 4096;
+
+pub fn routes() -> Vec<Route> {
+    vec![route(Method::GET, "/api/v1/ws/{item_id}", Public, listen).doc(
+        "Listens to a wallet (by its admin or invoice key) or to a payment (by its hash).\n\
+        A wallet's messages are `{\"wallet_balance\": sat, \"payment\": Payment}`, a payment's `{\"pending\": false, \"status\": \"success\"}`. \
+        A listener that fell behind gets `{\"gap\": true}` and should read the list. Re-check by GET before releasing goods.",
+    )]
+}
+
+/// What a connection is about.
+#[derive(Clone, Copy)]
+enum About {
+    Wallet,
+    Payment,
+}
+
+async fn listen(
+    _: Caller<Public>,
+    request: HttpRequest,
+    house: Data<House>,
+    PathPart(item): PathPart<String>,
+    payload: Payload,
+) -> Result<Switched, Problem> {
+    let heard = match channel(&house, &item).await? {
+        Some((about, channel)) => Some((about, house.events.subscribe(channel).await.map_err(super::unavailable)?)),
+        None => None,
+    };
+    let upgraded = actix_ws::handle(&request, payload);
+    let (response, session, frames) = upgraded.map_err(|error| Problem::invalid(format!("Not a websocket: {error}.")))?;
+    rt::spawn(converse(house, session, frames.max_frame_size(FRAME_MAX), heard));
+    Ok(Switched(response))
+}
+
+/// What the name in the path stands for. Any other name is a channel on which nothing is ever said.
+async fn channel(house: &House, item: &str) -> Result<Option<(About, Channel)>, Problem> {
+    if let Ok(hash) = item.parse() {
+        return Ok(Some((About::Payment, Channel::Payment(hash))));
+    }
+    match house.accounts.by_wallet_key(item).await {
+        Ok(principal) => Ok(principal.wallet.as_ref().map(|card| (About::Wallet, Channel::Wallet(card.id.clone())))),
+        Err(crate::accounts::AccountError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn converse(house: Data<House>, mut session: Session, frames: MessageStream, mut heard: Option<(About, Subscription)>) {
+    let mut frames = std::pin::pin!(frames.aggregate_continuations());
+    let mut ping = rt::time::interval(PING_EVERY);
+    let mut stopping = house.stopping.clone();
+    loop {
+        let sent = tokio::select! {
+            frame = frames.next() => match frame {
+                Some(Ok(AggregatedMessage::Ping(bytes))) => session.pong(&bytes).await,
+                Some(Ok(AggregatedMessage::Close(reason))) => {
+                    let _ = session.close(reason).await;
+                    return;
+                }
+                Some(Ok(_)) => Ok(()),
+                Some(Err(_)) | None => return,
+            },
+            _ = stopping.changed() => {
+                let _ = session.close(Some(CloseCode::Away.into())).await;
+                return;
+            }
+            _ = ping.tick() => session.ping(b"").await,
+            message = next(&mut heard) => match message {
+                Some((about, message)) => match text(&house, about, &message) {
+                    Some(text) => session.text(text).await,
+                    None => Ok(()),
+                },
+                None => return,
+            },
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next message; a connection that listens to nothing waits for ever.
+async fn next(heard: &mut Option<(About, Subscription)>) -> Option<(About, Message)> {
+    match heard {
+        Some((about, subscription)) => Some((*about, subscription.next().await?)),
+        None => std::future::pending().await,
+    }
+}
+
+fn text(house: &House, about: About, message: &Message) -> Option<String> {
+    let delivery = match message {
+        Message::Gap => return Some(json!({ "gap": true }).to_string()),
+        Message::Event(delivery) => delivery,
+    };
+    let Delivery { kind, payment, balance } = delivery.as_ref();
+    match about {
+        About::Wallet if matches!(kind, EventKind::PaymentReceived | EventKind::PaymentSent) => {
+            let payment = PaymentShape::of(payment.clone(), &house.ledger);
+            Some(json!({ "wallet_balance": balance.sat_floor(), "payment": payment }).to_string())
+        }
+        // both sides of a transfer have the same hash: the listener is told once, by the receipt
+        About::Payment if *kind == EventKind::PaymentSent && payment.kind == crate::domain::Kind::Internal => None,
+        About::Payment => {
+            let pending = payment.status == Status::Pending;
+            Some(json!({ "pending": pending, "status": payment.status.as_str() }).to_string())
+        }
+        About::Wallet => None,
+    }
+}

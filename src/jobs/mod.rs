@@ -1,0 +1,84 @@
+//! What goes on in the background: following the node, asking about what is open, telling listeners.
+//!
+//! Every job is a loop that can be cut off anywhere: what it does is done by transactions, and what it
+//! did not come to, its next round does.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{accounts::Accounts, clock::Clock, domain::Time, events::Events, ledger::Ledger, store::Store};
+
+/// Between two looks at what is due.
+const RECONCILE_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
+const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
+/// Before a lost node is called again: at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long events stay in the outbox.
+const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
+const CLEAN_EVERY: Duration = Duration::from_secs(3600);
+/// Between two self-checks.
+const CHECK_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts all jobs. They end when the set is dropped.
+pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(follow_source(ledger.clone()));
+    let (asking, checking, people) = (ledger.clone(), ledger.clone(), accounts.clone());
+    jobs.spawn(every(RECONCILE_EVERY, move || {
+        let ledger = asking.clone();
+        async move { warn("reconcile", ledger.reconcile().await.map(|_| ())) }
+    }));
+    jobs.spawn(every(CREDENTIALS_EVERY, move || {
+        let accounts = people.clone();
+        async move { warn("credentials", accounts.follow_changes().await) }
+    }));
+    jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
+    let (store, clock) = (store.clone(), clock.clone());
+    jobs.spawn(every(CLEAN_EVERY, move || {
+        let (store, before): (_, Time) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
+        async move { warn("outbox", store.event_forget(before).await) }
+    }));
+    let telling = events.clone();
+    jobs.spawn(async move { telling.run().await });
+    jobs
+}
+
+async fn every<F: Future<Output = ()>>(pause: Duration, mut work: impl FnMut() -> F) {
+    loop {
+        work().await;
+        sleep(pause).await;
+    }
+}
+
+fn warn(job: &str, outcome: Result<(), impl std::fmt::Display>) {
+    if let Err(error) = outcome {
+        tracing::warn!(job, %error, "a job failed; it is tried again");
+    }
+}
+
+async fn follow_source(ledger: Ledger) {
+    let mut pause = RETRY.0;
+    loop {
+        match ledger.follow_source().await {
+            Ok(()) => pause = RETRY.0,
+            Err(error) => {
+                tracing::warn!(%error, "the funding source's reports are interrupted; listening again soon");
+                pause = (pause * 2).min(RETRY.1);
+            }
+        }
+        sleep(pause).await;
+    }
+}
+
+async fn self_check(ledger: Ledger) {
+    match ledger.check().await {
+        Ok(report) => {
+            for fault in &report.faults {
+                tracing::error!(fault, "the ledger does not add up");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the self-check could not run"),
+    }
+}
