@@ -17,6 +17,8 @@ mod journal;
 mod outgoing;
 mod outside;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::PathBuf,
