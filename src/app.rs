@@ -112,7 +112,7 @@ fn open_source(settings: &Settings, secrets: &Secrets, clock: &Clock) -> Result<
         Funding::Simulated => {
             let vault = Vault::new(secrets.master.0, clock.clone());
             let journal = settings.data_dir.join("simulated-node.jsonl");
-            let options = Options::new(clock.clone(), vault.derived("simulated node")).with_journal(journal);
+            let options = Options { journal: Some(journal), ..Options::new(clock.clone(), vault.derived("simulated node")) };
             Ok(SimulatedNode::open(options)?)
         }
     }
