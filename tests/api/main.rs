@@ -1,0 +1,6 @@
+//! Everything that is tested from outside, in one binary: linking once is most of what tests cost.
+
+mod databases;
+mod store;
+#[path = "../tidy.rs"]
+mod tidy;
