@@ -62,7 +62,7 @@ const KEYS_SQLITE: &str = "SELECT line FROM ( \
     FROM sqlite_master m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '!_!_diesel%' ESCAPE '!' \
     UNION SELECT m.name || ' f ' || f.\"from\" || ' ' || f.\"table\" FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f \
     WHERE m.type = 'table') ORDER BY 1";
-const KEYS_POSTGRES: &str = "SELECT t.relname || ' ' || c.contype || ' ' || (SELECT string_agg(a.attname, ',' ORDER BY k.n) \
+const KEYS_POSTGRES: &str = "SELECT t.relname || ' ' || c.contype::text || ' ' || (SELECT string_agg(a.attname, ',' ORDER BY k.n) \
       FROM unnest(c.conkey) WITH ORDINALITY AS k (column_number, n) \
       JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.column_number) || COALESCE(' ' || f.relname, '') AS line \
     FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid LEFT JOIN pg_class f ON f.oid = c.confrelid \
