@@ -117,7 +117,7 @@ pub struct Condition {
 pub struct Listing {
     /// All must hold.
     pub conditions: Vec<Condition>,
-    /// Expressions, any of which must contain the text, in lower case.
+    /// Expressions, any of which must contain the text, in whatever case.
     pub search: Option<(Vec<&'static str>, String)>,
     /// The expression to sort by, and whether descending.
     pub sort: Option<(&'static str, bool)>,
@@ -165,7 +165,7 @@ impl Fields {
                 "direction" if !value.is_empty() => descending = direction(value)?,
                 "search" if !value.is_empty() => {
                     let expressions = self.0.iter().filter(|field| field.search).map(|field| field.sql).collect();
-                    listing.search = Some((expressions, value.to_lowercase()));
+                    listing.search = Some((expressions, value.clone()));
                 }
                 "sortby" | "direction" | "search" => {}
                 _ => {

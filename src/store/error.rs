@@ -47,6 +47,16 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
+
+    /// Reads the error of a statement that writes one unique value: that somebody else was faster is a
+    /// refusal, not a defect.
+    pub(super) fn or_taken(what: &'static str) -> impl FnOnce(diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
+        move |error| match error {
+            Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Refusal::Taken(what).into(),
+            other => other.into(),
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {

@@ -1,6 +1,6 @@
 //! Every operation of the store, one line each: how it runs, what it takes, what it answers, and
-//! which query function does it. `read` sees committed data; `write` is one transaction; `post` is
-//! one transaction that changes balances.
+//! which query function does it. `read` sees committed data, `snapshot` all of it as it was at one
+//! moment; `write` is one transaction; `post` is one transaction that changes balances.
 
 use super::{Backend, Store, StoreError, postgres, sqlite, types::*};
 use crate::domain::{account::Session, event::Event, filter::Listing, payment::{NewPayment, Scope}, wallet::WalletPatch, *};
@@ -121,7 +121,7 @@ operations! {
     /// Books the super user's addition or withdrawal.
     post adjust(adjustment: Adjustment) -> Posted = ledger::adjust;
     /// Reads the numbers that must agree.
-    read audit() -> Audit = check::audit;
+    snapshot audit() -> Audit = check::audit;
 
     /// Reads events after a position.
     read event_list(after: i64, most: i64) -> Vec<Event> = events::list;

@@ -73,6 +73,13 @@ impl Postgres {
         let mut conn = take(&self.pool).await?;
         op(&mut conn).await
     }
+
+    /// Like [`Self::read`], all of it as of one moment.
+    pub(super) async fn snapshot<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        let mut conn = take(&self.pool).await?;
+        let conn: &mut Conn = &mut conn;
+        conn.build_transaction().read_only().repeatable_read().run(async |conn| op(conn).await).await
+    }
 }
 
 async fn take(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnection>, StoreError> {

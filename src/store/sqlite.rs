@@ -126,6 +126,20 @@ impl Sqlite {
         .map_err(|_| closed())?
     }
 
+    /// Like [`Self::read`], all of it as of one moment.
+    pub(super) async fn snapshot<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
+        self.read(Box::new(|conn| {
+            async move {
+                conn.batch_execute("BEGIN").await?;
+                let outcome = op(conn).await;
+                conn.batch_execute("ROLLBACK").await?;
+                outcome
+            }
+            .boxed()
+        }))
+        .await
+    }
+
     /// The balance from memory, or else from `load`.
     pub(super) async fn balance<F>(&self, wallet: &WalletId, load: impl FnOnce() -> F) -> Result<Option<Msat>, StoreError>
     where

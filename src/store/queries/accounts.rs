@@ -72,7 +72,8 @@ pub(in crate::store) async fn update(conn: &mut Conn, account: &Account) -> Resu
             accounts::updated_at.eq(account.updated_at),
         ))
         .execute(conn)
-        .await?;
+        .await
+        .map_err(StoreError::or_taken("username"))?;
     credentials_changed(conn).await
 }
 
@@ -92,7 +93,8 @@ pub(in crate::store) async fn first_install(conn: &mut Conn, account: &Account) 
             accounts::updated_at.eq(account.updated_at),
         ))
         .execute(conn)
-        .await?;
+        .await
+        .map_err(StoreError::or_taken("username"))?;
     if updated == 0 {
         return Err(Refusal::Done("the first install").into());
     }

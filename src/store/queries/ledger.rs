@@ -4,7 +4,7 @@
 //! only the state it may come from, moves balances by statements that match only what may be moved,
 //! and writes the movement into the journal, where its primary key forbids booking it again.
 //!
-//! Locks are taken in one order everywhere, first the payment, then wallets by their ids, so that two
+//! Locks are taken in one order everywhere, first the payments, then wallets by their ids, so that two
 //! transfers in opposite directions wait for each other instead of blocking each other.
 
 use diesel::prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper};
@@ -34,14 +34,7 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
     let received = close_invoice(conn, transfer, at).await?;
     let amount = received.amount_msat;
     let (payer, payee) = (&transfer.payment.wallet_id, &received.wallet_id);
-    let (left, gained) = if payer <= payee {
-        let left = take(conn, payer, amount).await?;
-        let gained = give_to_living(conn, payee, amount).await?;
-        (if payer == payee { gained } else { left }, gained)
-    } else {
-        let gained = give_to_living(conn, payee, amount).await?;
-        (take(conn, payer, amount).await?, gained)
-    };
+    // before the wallets, as in `hold`: an attempt on the same hash waits for this one or the other way round
     let new = NewPayment {
         amount_msat: amount.negated(),
         preimage_sealed: received.preimage_sealed.clone(),
@@ -51,6 +44,14 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
         ..transfer.payment.clone()
     };
     let sent = attempt(conn, new).await?;
+    let (left, gained) = if payer <= payee {
+        let left = take(conn, payer, amount).await?;
+        let gained = give_to_living(conn, payee, amount).await?;
+        (if payer == payee { gained } else { left }, gained)
+    } else {
+        let gained = give_to_living(conn, payee, amount).await?;
+        (take(conn, payer, amount).await?, gained)
+    };
     let leg = |book, amount_msat| Entry { payment_id: sent.id, kind: EntryKind::Transfer, book, amount_msat, created_at: at };
     if payer == payee {
         // both legs would be the same row; the journal says that nothing moved
@@ -115,6 +116,7 @@ pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Res
 pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Time) -> Result<bool, StoreError> {
     let held = payments::table
         .find(id)
+        .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
     Ok(diesel::update(held).set(payments::dispatched_at.eq(Some(*at))).execute(conn).await? == 1)

@@ -126,21 +126,33 @@ fn contains<'b>(expression: &'b str, text: &'b str, out: &mut AstPass<'_, 'b, Db
     Ok(())
 }
 
-/// The JSON list in the expression holds the text as one of its members.
+/// The JSON list in the expression holds the text as one of its members. (SQLite's LIKE knows no upper
+/// and lower case; REPLACE does, on both databases, and has no wildcards.)
 fn holds<'b>(expression: &'b str, text: &'b str, out: &mut AstPass<'_, 'b, Db>) -> QueryResult<()> {
+    out.push_sql("REPLACE(CAST(");
     out.push_sql(expression);
-    out.push_sql(" LIKE '%\"' || REPLACE(REPLACE(REPLACE(");
+    out.push_sql(" AS TEXT), '\"' || ");
     out.push_bind_param::<Text, _>(text)?;
-    out.push_sql(", '!', '!!'), '%', '!%'), '_', '!_') || '\"%' ESCAPE '!'");
+    out.push_sql(" || '\"', '') <> CAST(");
+    out.push_sql(expression);
+    out.push_sql(" AS TEXT)");
     Ok(())
 }
 
-/// The order that was asked for, or else the given one.
+/// The order that was asked for, or else the given one. What is empty is less than anything, which the
+/// databases would not agree on. Times are never empty, and saying it would cost them their index.
 pub(super) fn order(listing: &Listing, otherwise: &str) -> SqlLiteral<diesel::sql_types::Untyped> {
     let text = match listing.sort {
-        Some((sql, true)) => format!("{sql} DESC, {otherwise}"),
-        Some((sql, false)) => format!("{sql} ASC, {otherwise}"),
         None => otherwise.to_owned(),
+        Some((sql, descending)) => {
+            let direction = match (descending, sql.ends_with("_at")) {
+                (true, true) => "DESC",
+                (true, false) => "DESC NULLS LAST",
+                (false, true) => "ASC",
+                (false, false) => "ASC NULLS FIRST",
+            };
+            format!("{sql} {direction}, {otherwise}")
+        }
     };
     diesel::dsl::sql(&text)
 }

@@ -61,13 +61,14 @@ pub(in crate::store) async fn patch(
     patch: &WalletPatch,
     at: &Time,
 ) -> Result<Wallet, StoreError> {
-    let wallet = find(conn, id).await?.filter(|wallet| !wallet.deleted).ok_or(Refusal::Missing("wallet"))?;
-    if let Some(address) = &patch.lightning_address {
-        let other = wallets::table.filter(wallets::lightning_address.eq(address)).filter(wallets::id.ne(id));
-        if other.count().get_result::<i64>(conn).await? > 0 {
-            return Err(Refusal::Taken("lightning address").into());
-        }
-    }
+    // a write first, so that nobody changes another field between reading the row and writing it back
+    let wallet = diesel::update(wallets::table.find(id).filter(wallets::deleted.eq(false)))
+        .set(wallets::updated_at.eq(*at))
+        .returning(Wallet::as_returning())
+        .get_result::<Wallet>(conn)
+        .await
+        .optional()?
+        .ok_or(Refusal::Missing("wallet"))?;
     let mut appearance = wallet.appearance();
     if let Some(icon) = &patch.icon {
         appearance.icon.clone_from(icon);
@@ -89,7 +90,8 @@ pub(in crate::store) async fn patch(
         ))
         .returning(Wallet::as_returning())
         .get_result(conn)
-        .await?;
+        .await
+        .map_err(StoreError::or_taken("lightning address"))?;
     credentials_changed(conn).await?;
     Ok(changed)
 }

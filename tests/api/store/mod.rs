@@ -1,0 +1,14 @@
+//! What every database behind the store must do. Each body runs on SQLite and on PostgreSQL.
+
+mod accounts;
+mod audit;
+mod fixtures;
+mod funds;
+mod listing;
+mod model;
+mod outgoing;
+mod receiving;
+mod schema;
+mod stats;
+mod transfers;
+mod wallets;
