@@ -124,18 +124,9 @@ impl Args {
 
 /// Load is for one's own machine only.
 fn local_address(url: &str) -> Result<SocketAddr, String> {
-    let address = url
-        .strip_prefix("http://")
-        .unwrap_or(url)
-        .trim_end_matches('/');
-    let address: SocketAddr = address
-        .parse()
-        .map_err(|_| "not http://ADDRESS:PORT".to_owned())?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err("not an address of this machine".to_owned())
-    }
+    let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+    let address: SocketAddr = address.parse().map_err(|_| "not http://ADDRESS:PORT".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("not an address of this machine".to_owned()) }
 }
 
 fn main() -> ExitCode {
@@ -157,9 +148,6 @@ fn work(args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     // One thread: the cores belong to the server.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(measure::all(args))
 }

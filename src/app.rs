@@ -20,7 +20,10 @@ use crate::{
     config::{ConfigError, DATABASE_FILE, Funding, Secrets, Settings},
     domain::limits::Limits,
     events::Events,
-    funding::{FundingSource, SourceDown, simulated::{Options, SimulatedNode}},
+    funding::{
+        FundingSource, SourceDown,
+        simulated::{Options, SimulatedNode},
+    },
     http::{self, House},
     jobs,
     ledger::{Ledger, LedgerError},
@@ -112,7 +115,8 @@ fn open_source(settings: &Settings, secrets: &Secrets, clock: &Clock) -> Result<
         Funding::Simulated => {
             let vault = Vault::new(secrets.master.0, clock.clone());
             let journal = settings.data_dir.join("simulated-node.jsonl");
-            let options = Options { journal: Some(journal), ..Options::new(clock.clone(), vault.derived("simulated node")) };
+            let options =
+                Options { journal: Some(journal), ..Options::new(clock.clone(), vault.derived("simulated node")) };
             Ok(SimulatedNode::open(options)?)
         }
     }

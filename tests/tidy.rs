@@ -217,7 +217,8 @@ fn every_setting_is_explained_where_people_look() {
 fn names_of_settings(text: &str) -> BTreeSet<String> {
     let name = |(start, _): (usize, &str)| {
         let rest = &text[start..];
-        let end = rest.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).unwrap_or(rest.len());
         rest[..end].to_owned()
     };
     text.match_indices("SATCHEL_").map(name).filter(|name| name != "SATCHEL_").collect()

@@ -35,31 +35,16 @@ pub(crate) struct Account {
 
 impl Api {
     /// Installs the server, or logs in if that has been done, and lifts its rate limits.
-    pub(crate) async fn enter(
-        address: SocketAddr,
-        name: &str,
-        password: &str,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn enter(address: SocketAddr, name: &str, password: &str) -> Result<Self, Failure> {
         let path = "/api/v1/auth/first_install";
         let install = json!({"username": name, "password": password, "password_repeat": password});
-        let (mut status, mut answer) =
-            call(address, "PUT", path, Credential::None, Some(&install)).await?;
+        let (mut status, mut answer) = call(address, "PUT", path, Credential::None, Some(&install)).await?;
         if status != 200 {
             let login = json!({"username": name, "password": password});
-            (status, answer) = call(
-                address,
-                "POST",
-                "/api/v1/auth",
-                Credential::None,
-                Some(&login),
-            )
-            .await?;
+            (status, answer) = call(address, "POST", "/api/v1/auth", Credential::None, Some(&login)).await?;
         }
         let super_token = text(status, &answer, "access_token")?;
-        let api = Self {
-            address,
-            super_token,
-        };
+        let api = Self { address, super_token };
         // Each server knows its own settings and refuses the others' names.
         for (setting, unlimited) in [
             ("satchel_wallet_requests_per_minute", 0),
@@ -67,8 +52,7 @@ impl Api {
             ("lnbits_rate_limit_no", 1_000_000_000),
         ] {
             let body = json!({setting: unlimited});
-            api.call_as_super("PUT", "/admin/api/v1/settings", Some(&body))
-                .await?;
+            api.call_as_super("PUT", "/admin/api/v1/settings", Some(&body)).await?;
         }
         Ok(api)
     }
@@ -82,13 +66,9 @@ impl Api {
             "password_repeat": PASSWORD,
         });
         let path = "/api/v1/auth/register";
-        let (status, answer) =
-            call(self.address, "POST", path, Credential::None, Some(&body)).await?;
+        let (status, answer) = call(self.address, "POST", path, Credential::None, Some(&body)).await?;
         let token = text(status, &answer, "access_token")?;
-        Ok(Account {
-            address: self.address,
-            token,
-        })
+        Ok(Account { address: self.address, token })
     }
 
     /// Puts money into a wallet.
@@ -111,20 +91,8 @@ impl Api {
         }
     }
 
-    async fn call_as_super(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(u16, Value), Failure> {
-        call(
-            self.address,
-            method,
-            path,
-            Credential::Bearer(&self.super_token),
-            body,
-        )
-        .await
+    async fn call_as_super(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), Failure> {
+        call(self.address, method, path, Credential::Bearer(&self.super_token), body).await
     }
 }
 
@@ -135,8 +103,7 @@ impl Account {
         for _ in 0..count {
             let token = Credential::Bearer(&self.token);
             let body = json!({"name": "load"});
-            let (status, answer) =
-                call(self.address, "POST", "/api/v1/wallet", token, Some(&body)).await?;
+            let (status, answer) = call(self.address, "POST", "/api/v1/wallet", token, Some(&body)).await?;
             wallets.push(Wallet {
                 id: text(status, &answer, "id")?,
                 admin_key: text(status, &answer, "adminkey")?,
@@ -164,7 +131,5 @@ async fn call(
 
 fn text(status: u16, answer: &Value, field: &str) -> Result<String, Failure> {
     let found = answer.get(field).and_then(Value::as_str);
-    found
-        .map(str::to_owned)
-        .ok_or_else(|| format!("no {field} in: {status} {answer}").into())
+    found.map(str::to_owned).ok_or_else(|| format!("no {field} in: {status} {answer}").into())
 }

@@ -96,10 +96,7 @@ struct Tally<T> {
 }
 
 /// Runs the plan. `judge` sees status and body: `Some` if the answer is the wanted one.
-pub(crate) async fn run<T: Send + 'static>(
-    plan: Plan,
-    judge: fn(u16, &[u8]) -> Option<T>,
-) -> Outcome<T> {
+pub(crate) async fn run<T: Send + 'static>(plan: Plan, judge: fn(u16, &[u8]) -> Option<T>) -> Outcome<T> {
     let counts_from = Instant::now() + plan.warm;
     let shared = Arc::new(Shared {
         address: plan.address,
@@ -116,12 +113,7 @@ pub(crate) async fn run<T: Send + 'static>(
 
     sleep(plan.warm).await;
     let cpu_before = plan.pid.and_then(process::cpu_time);
-    let mut total = Tally {
-        latencies_us: Vec::new(),
-        kept: Vec::new(),
-        errors: 0,
-        complaint: None,
-    };
+    let mut total = Tally { latencies_us: Vec::new(), kept: Vec::new(), errors: 0, complaint: None };
     while let Some(client) = clients.join_next().await {
         match client {
             Ok(mut tally) => {
@@ -145,19 +137,12 @@ pub(crate) async fn run<T: Send + 'static>(
         complaint: total.complaint,
         latencies_us: total.latencies_us,
         elapsed,
-        cpu: cpu_before
-            .zip(cpu_after)
-            .map(|(before, after)| after.saturating_sub(before)),
+        cpu: cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before)),
     }
 }
 
 async fn client<T>(shared: Arc<Shared>, judge: fn(u16, &[u8]) -> Option<T>) -> Tally<T> {
-    let mut tally = Tally {
-        latencies_us: Vec::new(),
-        kept: Vec::new(),
-        errors: 0,
-        complaint: None,
-    };
+    let mut tally = Tally { latencies_us: Vec::new(), kept: Vec::new(), errors: 0, complaint: None };
     let mut connection = Connection::new(shared.address);
     let mut failures_in_a_row = 0;
     while failures_in_a_row < FAILURES_MAX {
@@ -172,9 +157,7 @@ async fn client<T>(shared: Arc<Shared>, judge: fn(u16, &[u8]) -> Option<T>) -> T
                 if let Some(kept) = judge(status, body) {
                     tally.kept.push(kept);
                     if begun >= shared.counts_from {
-                        tally
-                            .latencies_us
-                            .push(u32::try_from(latency_us).unwrap_or(u32::MAX));
+                        tally.latencies_us.push(u32::try_from(latency_us).unwrap_or(u32::MAX));
                     }
                     failures_in_a_row = 0;
                     continue;

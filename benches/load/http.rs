@@ -44,11 +44,7 @@ pub(crate) fn request(
     };
     if let Some(body) = body {
         let body = body.to_string();
-        let _ = write!(
-            text,
-            "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
+        let _ = write!(text, "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     } else {
         text.push_str("\r\n");
     }
@@ -68,13 +64,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            stream: None,
-            buffer: vec![0; READ_BYTES],
-            filled: 0,
-            joined: Vec::new(),
-        }
+        Self { address, stream: None, buffer: vec![0; READ_BYTES], filled: 0, joined: Vec::new() }
     }
 
     /// Sends one request and reads its whole answer: status and body.
@@ -190,12 +180,7 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<Head>> {
         .and_then(|line| line.strip_prefix("HTTP/1.1 "))
         .and_then(|line| line.get(..3)?.parse().ok())
         .ok_or_else(|| invalid("no status line"))?;
-    let mut head = Head {
-        status,
-        end: end + 4,
-        framing: Framing::Length(0),
-        keep_alive: true,
-    };
+    let mut head = Head { status, end: end + 4, framing: Framing::Length(0), keep_alive: true };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {

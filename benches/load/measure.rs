@@ -63,14 +63,7 @@ pub(crate) async fn all(args: &Args) -> Result<(), Failure> {
         api.fund(buyer).await?;
     }
     let pid = server.as_ref().map(Server::pid);
-    let bench = Bench {
-        args,
-        address,
-        pid,
-        account,
-        sellers,
-        buyers,
-    };
+    let bench = Bench { args, address, pid, account, sellers, buyers };
     bench.speed(&api).await?;
 
     if let Some(server) = server {
@@ -100,28 +93,18 @@ fn setting(args: &Args) -> Result<String, Failure> {
     let cores = std::thread::available_parallelism()?;
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default();
-    let Args {
-        clients, seconds, ..
-    } = args;
-    Ok(format!(
-        "Server: {server}; {clients} clients, {seconds} s per row; {cores} cores, load average {load} before."
-    ))
+    let Args { clients, seconds, .. } = args;
+    Ok(format!("Server: {server}; {clients} clients, {seconds} s per row; {cores} cores, load average {load} before."))
 }
 
 async fn report_start(args: &Args, server: &Server, state: &str) -> Result<(), Failure> {
     if args.wants(Measurement::Start) {
         let took_ms = server.start_time.as_secs_f64() * 1_000.0;
-        table::fact(
-            &format!("start, {state} data folder"),
-            &format!("{took_ms:.0} ms"),
-        )?;
+        table::fact(&format!("start, {state} data folder"), &format!("{took_ms:.0} ms"))?;
     }
     if args.wants(Measurement::Memory) {
         sleep(SETTLE).await;
-        table::fact(
-            &format!("memory after start, {state} data folder"),
-            &memory(server),
-        )?;
+        table::fact(&format!("memory after start, {state} data folder"), &memory(server))?;
     }
     Ok(())
 }
@@ -133,11 +116,7 @@ fn memory(server: &Server) -> String {
 impl Bench<'_> {
     async fn speed(&self, api: &Api) -> Result<(), Failure> {
         let wants = |measurement| self.args.wants(measurement);
-        let bare = if wants(Measurement::Bare) {
-            Some(self.bare().await?)
-        } else {
-            None
-        };
+        let bare = if wants(Measurement::Bare) { Some(self.bare().await?) } else { None };
         if wants(Measurement::Balance) {
             let (wallet, payments) = self.filled_wallet(SMALL_WALLET_PAYMENTS).await?;
             self.balance(&wallet, payments, bare.as_ref()).await?;
@@ -184,29 +163,14 @@ impl Bench<'_> {
     /// actix-web alone.
     async fn bare(&self) -> Result<Outcome<()>, Failure> {
         let server = Server::spawn_bare(self.args.bare_workers).await?;
-        let ask = request(
-            server.address,
-            "GET",
-            "/api/v1/wallet",
-            Credential::None,
-            None,
-        );
-        let plan = Plan {
-            address: server.address,
-            pid: Some(server.pid()),
-            ..self.plan(vec![ask])
-        };
+        let ask = request(server.address, "GET", "/api/v1/wallet", Credential::None, None);
+        let plan = Plan { address: server.address, pid: Some(server.pid()), ..self.plan(vec![ask]) };
         let outcome = run(plan, is_ok).await;
         table::row("bare", &outcome, "")?;
         Ok(outcome)
     }
 
-    async fn balance(
-        &self,
-        wallet: &Wallet,
-        payments: usize,
-        bare: Option<&Outcome<()>>,
-    ) -> Result<(), Failure> {
+    async fn balance(&self, wallet: &Wallet, payments: usize, bare: Option<&Outcome<()>>) -> Result<(), Failure> {
         let outcome = run(self.plan(self.balance_requests([wallet])), is_ok).await;
         let note = bare.map(|bare| compare(&outcome, bare));
         let name = format!("balance, {payments} payments in the wallet");
@@ -216,44 +180,23 @@ impl Bench<'_> {
     async fn payment(&self, name: &str, buyers: &[Wallet]) -> Result<(), Failure> {
         // As many invoices as can be made in the time in which they are to be paid.
         let plan = self.plan(self.invoice_requests(&self.sellers));
-        let made = run(
-            Plan {
-                limit: INVOICES_MAX,
-                ..plan
-            },
-            bolt11,
-        )
-        .await;
+        let made = run(Plan { limit: INVOICES_MAX, ..plan }, bolt11).await;
         let requests: Vec<_> = (made.kept.iter().zip(buyers.iter().cycle()))
             .map(|(bolt11, buyer)| self.pay_request(buyer, bolt11))
             .collect();
         let invoices = requests.len();
         // Each is paid once, so there is nothing to warm up with.
-        let plan = Plan {
-            limit: invoices,
-            warm: Duration::ZERO,
-            ..self.plan(requests)
-        };
+        let plan = Plan { limit: invoices, warm: Duration::ZERO, ..self.plan(requests) };
         let paid = run(plan, is_paid).await;
-        let all_paid = if paid.kept.len() == invoices {
-            "all "
-        } else {
-            ""
-        };
+        let all_paid = if paid.kept.len() == invoices { "all " } else { "" };
         let note = format!("{all_paid}{} of {invoices} invoices", paid.kept.len());
         Ok(table::row(name, &paid, &note)?)
     }
 
     async fn list(&self, wallet: &Wallet, payments: usize) -> Result<(), Failure> {
         for (name, path) in [
-            (
-                format!("list, 20 of {payments}"),
-                "/api/v1/payments?limit=20".to_owned(),
-            ),
-            (
-                format!("list, 20 of {payments} and their number"),
-                "/api/v1/payments/paginated?limit=20".to_owned(),
-            ),
+            (format!("list, 20 of {payments}"), "/api/v1/payments?limit=20".to_owned()),
+            (format!("list, 20 of {payments} and their number"), "/api/v1/payments/paginated?limit=20".to_owned()),
             (
                 format!("list, 20 of {payments} from the middle"),
                 format!("/api/v1/payments?limit=20&offset={}", payments / 2),
@@ -261,10 +204,7 @@ impl Bench<'_> {
         ] {
             let key = Credential::Key(&wallet.invoice_key);
             let ask = request(self.address, "GET", &path, key, None);
-            let plan = Plan {
-                clients: 1,
-                ..self.plan(vec![ask])
-            };
+            let plan = Plan { clients: 1, ..self.plan(vec![ask]) };
             table::row(&name, &run(plan, is_page).await, "1 client")?;
         }
         Ok(())
@@ -292,20 +232,11 @@ impl Bench<'_> {
             let mut connection = Connection::new(self.address);
             hanging.spawn(async move {
                 let answer = connection.send(&pay).await;
-                answer
-                    .ok()
-                    .and_then(|(status, body)| Some((status, field(body, "status")?.to_owned())))
+                answer.ok().and_then(|(status, body)| Some((status, field(body, "status")?.to_owned())))
             });
         }
         sleep(HANG_BEGINS).await;
-        let outcome = run(
-            Plan {
-                warm: Duration::ZERO,
-                ..watch()
-            },
-            is_ok,
-        )
-        .await;
+        let outcome = run(Plan { warm: Duration::ZERO, ..watch() }, is_ok).await;
         let (mut pending, mut other) = (0, 0);
         while let Some(done) = hanging.try_join_next() {
             match done {
@@ -314,9 +245,7 @@ impl Bench<'_> {
             }
         }
         let open = hanging.len();
-        let note = format!(
-            "{HANG_READERS} clients; payments: {open} unanswered, {pending} pending, {other} ended"
-        );
+        let note = format!("{HANG_READERS} clients; payments: {open} unanswered, {pending} pending, {other} ended");
         Ok(table::row("balance, 32 payments hang", &outcome, &note)?)
     }
 
@@ -326,18 +255,10 @@ impl Bench<'_> {
         let wallets = self.account.wallets(1).await?;
         let wallet = wallets.first().cloned().ok_or("no wallet")?;
         let requests = self.invoice_requests(&wallets);
-        let plan = Plan {
-            warm: Duration::ZERO,
-            time: FILL_MAX,
-            limit: payments,
-            ..self.plan(requests)
-        };
+        let plan = Plan { warm: Duration::ZERO, time: FILL_MAX, limit: payments, ..self.plan(requests) };
         let made = run(plan, is_invoice).await;
         if let Some(complaint) = made.complaint {
-            progress(&format!(
-                "{} invoices were not made; first: {complaint}",
-                made.errors
-            ));
+            progress(&format!("{} invoices were not made; first: {complaint}", made.errors));
         }
         Ok((wallet, made.kept.len()))
     }

@@ -53,18 +53,10 @@ impl Server {
         Self::start(command, address, "/").await
     }
 
-    async fn start(
-        mut command: Command,
-        address: SocketAddr,
-        health: &str,
-    ) -> Result<Self, Failure> {
+    async fn start(mut command: Command, address: SocketAddr, health: &str) -> Result<Self, Failure> {
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).spawn()?;
-        let mut server = Self {
-            child,
-            address,
-            start_time: Duration::ZERO,
-        };
+        let mut server = Self { child, address, start_time: Duration::ZERO };
         let ask = request(address, "GET", health, Credential::None, None);
         while begun.elapsed() < START_MAX {
             if let Some(status) = server.child.try_wait()? {
@@ -87,9 +79,7 @@ impl Server {
     /// Asks the server to stop, as an init system does, and waits.
     pub(crate) async fn stop(mut self) -> Result<ExitStatus, Failure> {
         let pid = self.pid().to_string();
-        Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &pid])
-            .status()?;
+        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
         let begun = Instant::now();
         while begun.elapsed() < STOP_MAX {
             if let Some(status) = self.child.try_wait()? {
@@ -141,9 +131,7 @@ impl Drop for Folder {
 /// Resident memory, in MiB.
 pub(crate) fn memory_mib(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u32 = line.split_whitespace().next()?.parse().ok()?;
     Some(f64::from(kib) / 1024.0)
 }

@@ -77,7 +77,8 @@ impl<'a> Entry<'a> {
     fn matches(&self, operation: &Operation) -> bool {
         let path: Vec<&str> = operation.path.trim_start_matches('/').split('/').collect();
         let variable = |part: &str| part.starts_with('{') && part.ends_with('}');
-        let same = |(mine, theirs): (&&str, &&str)| mine == theirs || (variable(theirs) && (*mine == "*" || variable(mine)));
+        let same =
+            |(mine, theirs): (&&str, &&str)| mine == theirs || (variable(theirs) && (*mine == "*" || variable(mine)));
         self.method.eq_ignore_ascii_case(&operation.method)
             && self.path.len() == path.len()
             && self.path.iter().zip(&path).all(same)
@@ -86,8 +87,13 @@ impl<'a> Entry<'a> {
 }
 
 fn nearest(catalogue: &Catalogue, entry: &str) -> Vec<String> {
-    let mut names: Vec<(usize, String)> =
-        catalogue.operations().iter().filter(|op| grantable(op)).map(name).map(|name| (distance(entry, &name), name)).collect();
+    let mut names: Vec<(usize, String)> = catalogue
+        .operations()
+        .iter()
+        .filter(|op| grantable(op))
+        .map(name)
+        .map(|name| (distance(entry, &name), name))
+        .collect();
     names.sort();
     let close = |far: usize| far <= entry.len().max(8) / 2;
     names.into_iter().filter(|(far, _)| close(*far)).map(|(_, name)| name).take(SUGGESTIONS).collect()
@@ -110,7 +116,10 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{compile, super::policy::{Catalogue, Operation, Right}};
+    use super::{
+        super::policy::{Catalogue, Operation, Right},
+        compile,
+    };
 
     fn catalogue() -> Catalogue {
         let op = |method: &str, path, fork, right| Operation { method: method.into(), path, fork, right };
@@ -144,7 +153,8 @@ mod tests {
         let refused = |entry: &str| compile(&catalogue(), &[entry]).unwrap_err();
         assert_eq!(refused("GET /api/v1/walet").nearest.first().map(String::as_str), Some("GET /api/v1/wallet"));
         assert!(refused("GET /admin/api/v1/settings").nearest.iter().all(|name| !name.contains("admin")));
-        for entry in ["", "GET", "/api/v1/wallet", "GET api/v1/wallet", "POST /api/v1/payments#steal", "GET /api/v1/*"] {
+        for entry in ["", "GET", "/api/v1/wallet", "GET api/v1/wallet", "POST /api/v1/payments#steal", "GET /api/v1/*"]
+        {
             refused(entry);
         }
     }

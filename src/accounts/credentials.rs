@@ -134,7 +134,10 @@ impl WalletCard {
         let open = |sealed: &[u8]| vault.open_text(sealed, &format!("wallet/{}", wallet.id));
         let keys = open(&wallet.admin_key_sealed).zip(open(&wallet.invoice_key_sealed));
         let Some((admin_key, invoice_key)) = keys else {
-            let why = format!("the keys of wallet {} do not open: is the master secret the one they were sealed with?", wallet.id);
+            let why = format!(
+                "the keys of wallet {} do not open: is the master secret the one they were sealed with?",
+                wallet.id
+            );
             return Err(AccountError::Store(StoreError::Unavailable(why)));
         };
         Ok(Self { id: wallet.id, account: wallet.account_id, name: wallet.name, admin_key, invoice_key })

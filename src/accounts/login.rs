@@ -116,7 +116,11 @@ impl Accounts {
     }
 
     fn check_open(&self) -> Result<(), AccountError> {
-        if self.limits.allow_new_accounts { Ok(()) } else { Err(AccountError::invalid("Account creation is disabled.")) }
+        if self.limits.allow_new_accounts {
+            Ok(())
+        } else {
+            Err(AccountError::invalid("Account creation is disabled."))
+        }
     }
 }
 

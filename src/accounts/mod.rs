@@ -15,8 +15,8 @@ mod wallets;
 use std::sync::Arc;
 
 pub use error::AccountError;
-pub use login::{Login, Registration};
 use grants::Grants;
+pub use login::{Login, Registration};
 use password::Passwords;
 use policy::Catalogue;
 pub use profile::{PasswordChange, ProfileChange};

@@ -43,7 +43,8 @@ impl Passwords {
         let known = stored.is_some();
         let right = self.work(move || {
             let stored = stored.or_else(|| NOBODY.clone()).unwrap_or_default();
-            PasswordHash::new(&stored).is_ok_and(|stored| argon2().verify_password(password.as_bytes(), &stored).is_ok())
+            PasswordHash::new(&stored)
+                .is_ok_and(|stored| argon2().verify_password(password.as_bytes(), &stored).is_ok())
         });
         right.await.unwrap_or(false) && known
     }

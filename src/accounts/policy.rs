@@ -80,9 +80,7 @@ impl Family {
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
             Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage],
-            Self::Session => {
-                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Account, AccountSecrets]
-            }
+            Self::Session => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Account, AccountSecrets],
             Self::SuperUserSession => &Right::ALL,
         }
     }

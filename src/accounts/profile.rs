@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{AccountError, Accounts, login::check_repeat, policy::Principal};
-use crate::domain::{Account, AccountId, names::{is_label, is_username}};
+use crate::domain::{
+    Account, AccountId,
+    names::{is_label, is_username},
+};
 
 /// Changes to a profile; `None` keeps what is.
 #[derive(Debug, Default)]
@@ -105,7 +108,11 @@ impl Accounts {
     ///
     /// # Errors
     /// When the login is not fresh, the old password is wrong, or a value is not allowed.
-    pub async fn change_password(&self, principal: &Principal, change: PasswordChange) -> Result<Account, AccountError> {
+    pub async fn change_password(
+        &self,
+        principal: &Principal,
+        change: PasswordChange,
+    ) -> Result<Account, AccountError> {
         let now = self.clock.now();
         let fresh = self.limits.fresh_login_seconds;
         if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < now) {

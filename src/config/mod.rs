@@ -20,7 +20,7 @@ mod secrets;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-pub use secrets::{Secret, Secrets};
+pub use secrets::{MasterKey, Secret, Secrets};
 
 /// The database file in the data folder.
 pub const DATABASE_FILE: &str = "satchel.sqlite3";
@@ -78,11 +78,14 @@ impl Settings {
     /// # Errors
     /// When it is neither an http nor an https URL.
     pub fn public_url(&self, listening: SocketAddr) -> Result<String, ConfigError> {
-        let url = self.public_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(|| format!("http://{listening}"));
+        let url =
+            self.public_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(|| format!("http://{listening}"));
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         match rest {
             Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(url.trim_end_matches('/').to_owned()),
-            _ => Err(ConfigError::Invalid(format!("SATCHEL_PUBLIC_URL must begin with http:// or https:// and name a host, not {url:?}"))),
+            _ => Err(ConfigError::Invalid(format!(
+                "SATCHEL_PUBLIC_URL must begin with http:// or https:// and name a host, not {url:?}"
+            ))),
         }
     }
 
@@ -94,7 +97,9 @@ impl Settings {
         match self.database_url.as_ref().map(Secret::reveal).filter(|url| !url.is_empty()) {
             None => Ok(None),
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(Some(url)),
-            Some(_) => Err(ConfigError::Invalid("DATABASE_URL must begin with postgres:// (leave it away for SQLite in the data folder)".into())),
+            Some(_) => Err(ConfigError::Invalid(
+                "DATABASE_URL must begin with postgres:// (leave it away for SQLite in the data folder)".into(),
+            )),
         }
     }
 }

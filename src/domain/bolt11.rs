@@ -94,7 +94,8 @@ pub fn parse(text: &str) -> Result<Invoice, NotAnInvoice> {
         Bolt11InvoiceDescriptionRef::Direct(text) => text.to_string(),
         Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),
     };
-    let expires_at = parsed.expires_at().and_then(|at| i64::try_from(at.as_secs()).ok()).map_or(Time(i64::MAX), Time::from_unix);
+    let expires_at =
+        parsed.expires_at().and_then(|at| i64::try_from(at.as_secs()).ok()).map_or(Time(i64::MAX), Time::from_unix);
     Ok(Invoice { payment_hash: PaymentHash::from(*hash), amount, description, expires_at, text, parsed })
 }
 

@@ -156,10 +156,12 @@ impl Fields {
         let mut count = 0;
         for (name, value) in query {
             match name.as_str() {
-                "limit" => listing.limit = match natural(name, value)? {
-                    0 => LIMIT_MAX,
-                    limit => limit.min(LIMIT_MAX),
-                },
+                "limit" => {
+                    listing.limit = match natural(name, value)? {
+                        0 => LIMIT_MAX,
+                        limit => limit.min(LIMIT_MAX),
+                    }
+                }
                 "offset" => listing.offset = natural(name, value)?,
                 "sortby" if !value.is_empty() => listing.sort = Some((self.sortable(value)?, false)),
                 "direction" if !value.is_empty() => descending = direction(value)?,
@@ -207,7 +209,8 @@ impl Fields {
         })?;
         let texts: Vec<&str> = if operator.splits() { value.split(',').map(str::trim).collect() } else { vec![value] };
         let textual = matches!(operator, Operator::Like | Operator::Every | Operator::Any);
-        let operands = texts.into_iter().map(|text| operand(name, field.of, text, textual)).collect::<Result<_, _>>()?;
+        let operands =
+            texts.into_iter().map(|text| operand(name, field.of, text, textual)).collect::<Result<_, _>>()?;
         Ok(Some(Condition { sql: field.sql, operator, operands }))
     }
 }
@@ -296,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_query_becomes_a_listing() {
-        let text = "limit=0&offset=3&sortby=time&direction=desc&amount[ge]=5&amount[ge]=7&status[in]=success,pending&x=1";
+        let text =
+            "limit=0&offset=3&sortby=time&direction=desc&amount[ge]=5&amount[ge]=7&status[in]=success,pending&x=1";
         let listing = PAYMENTS.listing(&query(text)).unwrap();
         assert_eq!((listing.limit, listing.offset), (1000, 3));
         assert_eq!(listing.sort, Some(("payments.created_at", true)));

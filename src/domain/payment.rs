@@ -3,10 +3,7 @@
 use diesel::prelude::{Insertable, Queryable, Selectable};
 use serde_json::{Map, Value};
 
-use super::{
-    AccountId, Msat, PaymentHash, PaymentId, Time, WalletId,
-    column::text_enum,
-};
+use super::{AccountId, Msat, PaymentHash, PaymentId, Time, WalletId, column::text_enum};
 
 text_enum! {
     /// What a caller is told of a payment. `success` and `failed` are final for outgoing payments.

@@ -91,23 +91,39 @@ async fn read(Caller(principal): Caller<Account>, house: Data<House>) -> Result<
     shown(&house, account).await
 }
 
-async fn patch(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<PatchAccount>) -> Result<Json<UserShape>, Problem> {
+async fn patch(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    Body(new): Body<PatchAccount>,
+) -> Result<Json<UserShape>, Problem> {
     if new.user_id != principal.account.as_str() {
         return Err(Problem::invalid("Invalid user ID."));
     }
     change(&house, &principal.account, new.username, new.extra).await
 }
 
-async fn put_me(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<PutMe>) -> Result<Json<UserShape>, Problem> {
+async fn put_me(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    Body(new): Body<PutMe>,
+) -> Result<Json<UserShape>, Problem> {
     change(&house, &principal.account, new.username, new.extra).await
 }
 
-async fn patch_ui(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<AnyObject>) -> Result<Json<UserShape>, Problem> {
+async fn patch_ui(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    Body(new): Body<AnyObject>,
+) -> Result<Json<UserShape>, Problem> {
     let account = house.accounts.change_ui(&principal.account, new.object).await?;
     shown(&house, account).await
 }
 
-async fn put_password(Caller(principal): Caller<AccountSecrets>, house: Data<House>, Body(new): Body<PutPassword>) -> Result<Json<UserShape>, Problem> {
+async fn put_password(
+    Caller(principal): Caller<AccountSecrets>,
+    house: Data<House>,
+    Body(new): Body<PutPassword>,
+) -> Result<Json<UserShape>, Problem> {
     let change = PasswordChange {
         user_id: new.user_id,
         username: new.username,

@@ -103,7 +103,12 @@ struct Done {
     status: &'static str,
 }
 
-async fn register(_: Caller<Public>, request: HttpRequest, house: Data<House>, Body(new): Body<Register>) -> Result<LoggedIn<Token>, Problem> {
+async fn register(
+    _: Caller<Public>,
+    request: HttpRequest,
+    house: Data<House>,
+    Body(new): Body<Register>,
+) -> Result<LoggedIn<Token>, Problem> {
     let login = house
         .accounts
         .register(Registration {
@@ -117,18 +122,32 @@ async fn register(_: Caller<Public>, request: HttpRequest, house: Data<House>, B
     Ok(logged_in(&house, login))
 }
 
-async fn login(_: Caller<Public>, request: HttpRequest, house: Data<House>, Body(given): Body<Credentials>) -> Result<LoggedIn<Token>, Problem> {
+async fn login(
+    _: Caller<Public>,
+    request: HttpRequest,
+    house: Data<House>,
+    Body(given): Body<Credentials>,
+) -> Result<LoggedIn<Token>, Problem> {
     let login = house.accounts.login(&given.username, given.password, user_agent(&request)).await?;
     Ok(logged_in(&house, login))
 }
 
-async fn first_install(_: Caller<Public>, request: HttpRequest, house: Data<House>, Body(new): Body<FirstInstall>) -> Result<LoggedIn<Token>, Problem> {
+async fn first_install(
+    _: Caller<Public>,
+    request: HttpRequest,
+    house: Data<House>,
+    Body(new): Body<FirstInstall>,
+) -> Result<LoggedIn<Token>, Problem> {
     let (token, agent) = (new.first_install_token.as_deref(), user_agent(&request));
     let login = house.accounts.first_install(new.username, new.password, &new.password_repeat, token, agent).await?;
     Ok(logged_in(&house, login))
 }
 
-async fn anonymous(_: Caller<Public>, house: Data<House>, Body(new): Body<Anonymous>) -> Result<Json<WalletShape>, Problem> {
+async fn anonymous(
+    _: Caller<Public>,
+    house: Data<House>,
+    Body(new): Body<Anonymous>,
+) -> Result<Json<WalletShape>, Problem> {
     Ok(Json(house.accounts.anonymous(new.name.as_deref()).await?.into()))
 }
 

@@ -102,8 +102,12 @@ fn translate(text: &str, path: &mut Vec<Value>) -> (String, String) {
         "a string" => own("str type expected", "type_error.str"),
         "a boolean" => own("value could not be parsed to a boolean", "type_error.bool"),
         "a sequence" => own("value is not a valid list", "type_error.list"),
-        other if other.starts_with("a map") || other.starts_with("struct") => own("value is not a valid dict", "type_error.dict"),
-        other if other.starts_with('i') || other.starts_with('u') => own("value is not a valid integer", "type_error.integer"),
+        other if other.starts_with("a map") || other.starts_with("struct") => {
+            own("value is not a valid dict", "type_error.dict")
+        }
+        other if other.starts_with('i') || other.starts_with('u') => {
+            own("value is not a valid integer", "type_error.integer")
+        }
         _ => own(text, "value_error"),
     }
 }

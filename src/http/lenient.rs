@@ -62,8 +62,12 @@ pub(super) fn text_between<'de, D: Deserializer<'de>, const MIN: usize, const MA
 ) -> Result<String, D::Error> {
     let text = text(deserializer)?;
     match text.chars().count() {
-        n if n < MIN => Err(D::Error::custom(format!("ensure this value has at least {MIN} characters|value_error.any_str.min_length"))),
-        n if n > MAX => Err(D::Error::custom(format!("ensure this value has at most {MAX} characters|value_error.any_str.max_length"))),
+        n if n < MIN => Err(D::Error::custom(format!(
+            "ensure this value has at least {MIN} characters|value_error.any_str.min_length"
+        ))),
+        n if n > MAX => Err(D::Error::custom(format!(
+            "ensure this value has at most {MAX} characters|value_error.any_str.max_length"
+        ))),
         _ => Ok(text),
     }
 }
@@ -73,9 +77,9 @@ pub(super) fn opt_text_up_to<'de, D: Deserializer<'de>, const MAX: usize>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     match opt_text(deserializer)? {
-        Some(text) if text.chars().count() > MAX => {
-            Err(D::Error::custom(format!("ensure this value has at most {MAX} characters|value_error.any_str.max_length")))
-        }
+        Some(text) if text.chars().count() > MAX => Err(D::Error::custom(format!(
+            "ensure this value has at most {MAX} characters|value_error.any_str.max_length"
+        ))),
         text => Ok(text),
     }
 }
@@ -120,7 +124,11 @@ fn whole(value: &Value) -> Result<i64, &'static str> {
 
 /// A whole float as an integer; beyond the range, the end of the range.
 fn saturated(float: f64) -> i64 {
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "float to integer saturates, which is what is wanted")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "float to integer saturates, which is what is wanted"
+    )]
     let whole = float as i64;
     whole
 }
@@ -165,7 +173,9 @@ mod tests {
             assert_eq!(whole(&value), Ok(expected), "{value}");
         }
         assert_eq!(whole(&json!(9_223_372_036_854_775_808_u64)), Ok(i64::MAX));
-        for value in [json!(1.5), json!("1.5"), json!("1e3"), json!("NaN"), json!("x"), json!(null), json!([1]), json!(true)] {
+        for value in
+            [json!(1.5), json!("1.5"), json!("1e3"), json!("NaN"), json!("x"), json!(null), json!([1]), json!(true)]
+        {
             assert!(whole(&value).is_err(), "{value}");
         }
         assert_eq!(truth(&json!("no")), Ok(false));

@@ -138,7 +138,8 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
     };
     if route::knows(table, &other) && !other.is_empty() {
         let info = request.connection_info();
-        let query = if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
+        let query =
+            if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
         let location = format!("{}://{}{other}{query}", info.scheme(), info.host());
         return HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish();
     }

@@ -65,15 +65,24 @@ fn scheme_name(family: Family) -> &'static str {
 }
 
 fn scheme(family: Family) -> SecurityScheme {
-    let key = |description: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-Api-Key", description)));
+    let key = |description: &str| {
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-Api-Key", description)))
+    };
     let bearer = |description: &str| {
-        let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description));
+        let http =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description));
         SecurityScheme::Http(http.build())
     };
     match family {
-        Family::InvoiceKey => key("A wallet's invoice key: reads the wallet and receives. Also as the parameter api-key."),
-        Family::AdminKey => key("A wallet's admin key: reads, receives, spends and manages the wallet. Also as the parameter api-key."),
-        Family::Session => bearer("A login's token: the account and all its wallets. On wallet routes, X-Wallet-Id names the wallet."),
+        Family::InvoiceKey => {
+            key("A wallet's invoice key: reads the wallet and receives. Also as the parameter api-key.")
+        }
+        Family::AdminKey => {
+            key("A wallet's admin key: reads, receives, spends and manages the wallet. Also as the parameter api-key.")
+        }
+        Family::Session => {
+            bearer("A login's token: the account and all its wallets. On wallet routes, X-Wallet-Id names the wallet.")
+        }
         Family::SuperUserSession => bearer("The super user's login."),
     }
 }
@@ -98,7 +107,8 @@ pub struct Sketch {
 impl Sketch {
     /// Begins with what the row itself says.
     pub fn new<P: Permission>(method: &Method, path: &'static str) -> Self {
-        let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).map(|word| word.trim_matches(['{', '}'])).collect();
+        let words: Vec<&str> =
+            path.split('/').filter(|word| !word.is_empty()).map(|word| word.trim_matches(['{', '}'])).collect();
         let id = format!("{}_{}", method.as_str().to_lowercase(), words.join("_").replace(['-', '.'], "_"));
         let operation = OperationBuilder::new().operation_id(Some(id)).securities(Some(accepted(P::RIGHTS)));
         Self { operation, schemas: Vec::new(), path }
@@ -125,7 +135,8 @@ impl Sketch {
 
     fn answer<T: ToSchema>(&mut self, status: &str) {
         let schema = self.schema::<T>();
-        let response = ResponseBuilder::new().description("Done.").content("application/json", Content::new(Some(schema)));
+        let response =
+            ResponseBuilder::new().description("Done.").content("application/json", Content::new(Some(schema)));
         self.edit(|operation| operation.response(status, response));
     }
 
@@ -192,7 +203,9 @@ impl<P: Permission> Argument for Option<Caller<P>> {
 impl<T: ToSchema> Argument for Body<T> {
     fn describe(sketch: &mut Sketch) {
         let schema = sketch.schema::<T>();
-        let body = RequestBodyBuilder::new().content("application/json", Content::new(Some(schema))).required(Some(Required::True));
+        let body = RequestBodyBuilder::new()
+            .content("application/json", Content::new(Some(schema)))
+            .required(Some(Required::True));
         sketch.edit(|operation| operation.request_body(Some(body.build())));
     }
 }
@@ -212,7 +225,12 @@ impl<T> Argument for PathPart<T> {
 impl<L: Listable> Argument for List<L> {
     fn describe(sketch: &mut Sketch) {
         let sortable: Vec<_> = L::FIELDS.0.iter().filter(|field| field.sort).map(|field| field.name).collect();
-        sketch.parameter("limit", Type::Integer, ParameterIn::Query, "Records of a page: 10 unless said, 1000 at most.");
+        sketch.parameter(
+            "limit",
+            Type::Integer,
+            ParameterIn::Query,
+            "Records of a page: 10 unless said, 1000 at most.",
+        );
         sketch.parameter("offset", Type::Integer, ParameterIn::Query, "Records to skip.");
         sketch.parameter("sortby", Type::String, ParameterIn::Query, &format!("One of: {}.", sortable.join(", ")));
         sketch.parameter("direction", Type::String, ParameterIn::Query, "asc or desc.");

@@ -128,8 +128,7 @@ impl EitherCaller {
 
 impl Permission for WalletReceiveOrSend {
     type Proof = EitherCaller;
-    const RIGHTS: &'static [(&'static str, Right)] =
-        &[("receive", Right::WalletReceive), ("send", Right::WalletSend)];
+    const RIGHTS: &'static [(&'static str, Right)] = &[("receive", Right::WalletReceive), ("send", Right::WalletSend)];
 
     fn check(request: HttpRequest) -> impl Future<Output = Result<EitherCaller, Problem>> + 'static {
         async move {
@@ -199,7 +198,8 @@ async fn wallet_caller(request: &HttpRequest) -> Result<WalletCaller, Problem> {
     let wallet = match &principal.wallet {
         Some(own) => Arc::clone(own),
         None => {
-            let named = header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id"));
+            let named =
+                header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id"));
             house.accounts.wallet_of(&principal, named.as_deref()).await?
         }
     };

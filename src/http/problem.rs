@@ -6,10 +6,7 @@
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    accounts::AccountError,
-    ledger::LedgerError,
-};
+use crate::{accounts::AccountError, ledger::LedgerError};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal;)*) => {

@@ -13,7 +13,10 @@ use actix_web::{
     web::Data,
 };
 
-use super::{House, problem::{Code, Problem}};
+use super::{
+    House,
+    problem::{Code, Problem},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bodies from this size on are compressed for clients that take it.
@@ -46,7 +49,8 @@ pub async fn shell(
 /// The client's own id, if it is a harmless one, or else a new one.
 fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    let harmless = |id: &&str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let harmless =
+        |id: &&str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     match given.filter(harmless) {
         Some(id) => id.to_owned(),
         None => {
@@ -112,7 +116,9 @@ fn compressed(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
         return response;
     }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    response.map_body(|head, body| actix_http::encoding::Encoder::response(ContentEncoding::Gzip, head, body)).map_into_boxed_body()
+    response
+        .map_body(|head, body| actix_http::encoding::Encoder::response(ContentEncoding::Gzip, head, body))
+        .map_into_boxed_body()
 }
 
 fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {

@@ -21,7 +21,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/v1/health", Public, health).doc("Says that the server is up."),
         route(Method::GET, "/api/v1/status", Account, status).doc("Says which version runs on what."),
         route(Method::GET, "/openapi.json", Public, openapi).doc("The machine-readable contract (OpenAPI)."),
-        route(Method::GET, "/api/docs/swagger.json", Public, openapi).doc("The same, under the name that some tools look for."),
+        route(Method::GET, "/api/docs/swagger.json", Public, openapi)
+            .doc("The same, under the name that some tools look for."),
         route(Method::GET, "/docs", Public, docs).doc("This page."),
         route(Method::GET, "/first_install", Public, first_install).doc("The page on which the super user is named."),
         route(Method::GET, "/", Public, index).doc("The start page."),
@@ -104,15 +105,23 @@ macro_rules! files {
 
 /// The parts of the pages.
 const FILES: &[(&str, &str)] = files![
-    "satchel.css", "satchel.svg", "home.js", "first-install.js", "docs.js", "dom.js", "api.js", "openapi.js",
-    "prose.js", "schema-tree.js", "request.js", "try.js",
+    "satchel.css",
+    "satchel.svg",
+    "home.js",
+    "first-install.js",
+    "docs.js",
+    "dom.js",
+    "api.js",
+    "openapi.js",
+    "prose.js",
+    "schema-tree.js",
+    "request.js",
+    "try.js",
 ];
 
 async fn file(_: Caller<Public>, PathPart(name): PathPart<String>) -> Result<Page, Problem> {
-    let (name, text) = FILES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .ok_or_else(|| Problem::new(Code::NotFound, "Not Found"))?;
+    let (name, text) =
+        FILES.iter().find(|(known, _)| *known == name).ok_or_else(|| Problem::new(Code::NotFound, "Not Found"))?;
     let content_type = match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",

@@ -75,7 +75,11 @@ struct Issued {
     bolt11: String,
 }
 
-async fn put_balance(_: Caller<SuperUser>, house: Data<House>, Body(change): Body<Change>) -> Result<Json<&'static str>, Problem> {
+async fn put_balance(
+    _: Caller<SuperUser>,
+    house: Data<House>,
+    Body(change): Body<Change>,
+) -> Result<Json<&'static str>, Problem> {
     let no_wallet = || Problem::new(Code::NotFound, "Wallet not found.");
     let wallet = change.id.parse().map_err(|()| no_wallet())?;
     let amount = Msat::from_sat(change.amount)
@@ -92,7 +96,11 @@ async fn pay(_: Caller<SuperUser>, house: Data<House>, Body(asked): Body<Pay>) -
     Ok(Json(Outcome { success: true, message: "Paid from outside." }))
 }
 
-async fn invoice(_: Caller<SuperUser>, house: Data<House>, Body(asked): Body<Invoice>) -> Result<Json<Issued>, Problem> {
+async fn invoice(
+    _: Caller<SuperUser>,
+    house: Data<House>,
+    Body(asked): Body<Invoice>,
+) -> Result<Json<Issued>, Problem> {
     let expiry = asked.expiry.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     let memo = asked.memo.unwrap_or_default();
     let bolt11 = house.ledger.invoice_from_outside(Msat(asked.amount_msat), &memo, expiry.unwrap_or(3600))?;

@@ -105,7 +105,11 @@ async fn read(Caller(caller): Caller<WalletRead>, house: Data<House>) -> Result<
     }))
 }
 
-async fn create(Caller(principal): Caller<Account>, house: Data<House>, Body(new): Body<NewWallet>) -> Result<Json<WalletShape>, Problem> {
+async fn create(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    Body(new): Body<NewWallet>,
+) -> Result<Json<WalletShape>, Problem> {
     if new.wallet_type.is_some_and(|kind| kind != "lightning") {
         return Err(Problem::field("wallet_type", "unexpected value; permitted: 'lightning'", "value_error.const"));
     }
@@ -117,16 +121,28 @@ async fn list(Caller(principal): Caller<Account>, house: Data<House>) -> Result<
     Ok(Json(wallets.into_iter().map(WalletShape::from).collect()))
 }
 
-async fn page(Caller(principal): Caller<Account>, house: Data<House>, listing: List<OfWallets>) -> Result<Json<PageOf<WalletShape>>, Problem> {
+async fn page(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    listing: List<OfWallets>,
+) -> Result<Json<PageOf<WalletShape>>, Problem> {
     let (wallets, total) = house.accounts.wallet_page(&principal.account, listing.into_inner()).await?;
     Ok(Json(PageOf { data: wallets.into_iter().map(WalletShape::from).collect(), total }))
 }
 
-async fn rename(Caller(caller): Caller<WalletManage>, house: Data<House>, Body(new): Body<Rename>) -> Result<Json<Renamed>, Problem> {
+async fn rename(
+    Caller(caller): Caller<WalletManage>,
+    house: Data<House>,
+    Body(new): Body<Rename>,
+) -> Result<Json<Renamed>, Problem> {
     renamed(&house, &caller, new.name).await
 }
 
-async fn rename_by_path(Caller(caller): Caller<WalletManage>, house: Data<House>, PathPart(name): PathPart<String>) -> Result<Json<Renamed>, Problem> {
+async fn rename_by_path(
+    Caller(caller): Caller<WalletManage>,
+    house: Data<House>,
+    PathPart(name): PathPart<String>,
+) -> Result<Json<Renamed>, Problem> {
     renamed(&house, &caller, name).await
 }
 
@@ -136,7 +152,11 @@ async fn renamed(house: &House, caller: &WalletCaller, name: String) -> Result<J
     Ok(Json(Renamed { id: wallet.id.to_string(), name: wallet.name, balance: wallet.balance_msat.0 }))
 }
 
-async fn patch(Caller(caller): Caller<WalletManage>, house: Data<House>, Body(new): Body<PatchWallet>) -> Result<Json<WalletShape>, Problem> {
+async fn patch(
+    Caller(caller): Caller<WalletManage>,
+    house: Data<House>,
+    Body(new): Body<PatchWallet>,
+) -> Result<Json<WalletShape>, Problem> {
     let some = |text: Option<String>| text.filter(|text| !text.is_empty());
     let patch = WalletPatch {
         name: some(new.name),
@@ -153,15 +173,27 @@ async fn delete(Caller(caller): Caller<WalletManage>, house: Data<House>) -> Res
     Ok(Json(house.accounts.delete_wallet(&caller.wallet.account, caller.wallet.id.as_str()).await?))
 }
 
-async fn delete_own(Caller(principal): Caller<Account>, house: Data<House>, PathPart(id): PathPart<String>) -> Result<Json<()>, Problem> {
+async fn delete_own(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+) -> Result<Json<()>, Problem> {
     Ok(Json(house.accounts.delete_wallet(&principal.account, &id).await?))
 }
 
-async fn undelete(Caller(principal): Caller<Account>, house: Data<House>, PathPart(id): PathPart<String>) -> Result<Json<()>, Problem> {
+async fn undelete(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+) -> Result<Json<()>, Problem> {
     Ok(Json(house.accounts.undelete_wallet(&principal.account, &id).await?))
 }
 
-async fn reset(Caller(principal): Caller<Account>, house: Data<House>, PathPart(id): PathPart<String>) -> Result<Json<WalletShape>, Problem> {
+async fn reset(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+) -> Result<Json<WalletShape>, Problem> {
     Ok(Json(house.accounts.reset_keys(&principal.account, &id).await?.into()))
 }
 

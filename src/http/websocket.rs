@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, http::Method, rt, web::{Data, Payload}};
+use actix_web::{
+    HttpRequest,
+    http::Method,
+    rt,
+    web::{Data, Payload},
+};
 use actix_ws::{AggregatedMessage, CloseCode, MessageStream, Session};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -53,7 +58,8 @@ async fn listen(
         None => None,
     };
     let upgraded = actix_ws::handle(&request, payload);
-    let (response, session, frames) = upgraded.map_err(|error| Problem::invalid(format!("Not a websocket: {error}.")))?;
+    let (response, session, frames) =
+        upgraded.map_err(|error| Problem::invalid(format!("Not a websocket: {error}.")))?;
     rt::spawn(converse(house, session, frames.max_frame_size(FRAME_MAX), heard));
     Ok(Switched(response))
 }
@@ -70,7 +76,12 @@ async fn channel(house: &House, item: &str) -> Result<Option<(About, Channel)>, 
     }
 }
 
-async fn converse(house: Data<House>, mut session: Session, frames: MessageStream, mut heard: Option<(About, Subscription)>) {
+async fn converse(
+    house: Data<House>,
+    mut session: Session,
+    frames: MessageStream,
+    mut heard: Option<(About, Subscription)>,
+) {
     let mut frames = std::pin::pin!(frames.aggregate_continuations());
     let mut ping = rt::time::interval(PING_EVERY);
     let mut stopping = house.stopping.clone();

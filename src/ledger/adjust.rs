@@ -21,7 +21,8 @@ impl Ledger {
         let preimage: [u8; 32] = self.clock.bytes();
         let hash = PaymentHash::of(&preimage);
         let now = self.clock.now();
-        let (kind, memo) = if amount > Msat::ZERO { (Kind::TopUp, "Admin credit") } else { (Kind::Debit, "Admin debit") };
+        let (kind, memo) =
+            if amount > Msat::ZERO { (Kind::TopUp, "Admin credit") } else { (Kind::Debit, "Admin debit") };
         let payment = NewPayment {
             wallet_id: wallet,
             kind,

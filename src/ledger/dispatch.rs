@@ -21,7 +21,12 @@ const PAUSE_MAX_SECONDS: i64 = 3600;
 
 impl Ledger {
     /// Hands a held payment to the node and books the outcome. Answers the payment as it then stands.
-    pub(super) async fn dispatch(&self, payment: Payment, invoice: Invoice, amount: Msat) -> Result<Payment, LedgerError> {
+    pub(super) async fn dispatch(
+        &self,
+        payment: Payment,
+        invoice: Invoice,
+        amount: Msat,
+    ) -> Result<Payment, LedgerError> {
         let (id, fee_limit) = (payment.id, payment.fee_limit_msat);
         if !self.store.payment_dispatch(id, self.clock.now()).await? {
             return self.current(payment).await;
@@ -55,7 +60,10 @@ impl Ledger {
     pub(super) async fn conclude(&self, payment: &Payment, outcome: Outcome) -> Result<(), LedgerError> {
         match outcome {
             Outcome::Paid { preimage, .. } if PaymentHash::of(&preimage) != payment.payment_hash => {
-                tracing::error!(payment = payment.id.0, "the source claims success with a wrong preimage; not believed");
+                tracing::error!(
+                    payment = payment.id.0,
+                    "the source claims success with a wrong preimage; not believed"
+                );
                 self.ask_again(payment).await
             }
             Outcome::Paid { preimage, fee, source_ref } => {
@@ -90,9 +98,7 @@ impl Ledger {
     /// more than once, and nothing that was sent could still be under way.
     fn not_found_is_final(&self, payment: &Payment) -> bool {
         let dead = payment.expires_at.plus_seconds(HTLC_LIFETIME_SECONDS);
-        self.source.capabilities().consistent_not_found
-            && payment.checks >= NOT_FOUND_TIMES
-            && self.clock.now() > dead
+        self.source.capabilities().consistent_not_found && payment.checks >= NOT_FOUND_TIMES && self.clock.now() > dead
     }
 
     /// Puts the next question off: one second, then twice as long each time, up to an hour. There is no

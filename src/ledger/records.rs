@@ -173,7 +173,8 @@ impl Ledger {
         Ok(spans
             .into_iter()
             .map(|totals| {
-                balance = balance.saturating_add(totals.income).saturating_sub(totals.spending).saturating_sub(totals.fees);
+                balance =
+                    balance.saturating_add(totals.income).saturating_sub(totals.spending).saturating_sub(totals.fees);
                 DailyTotals { start: Time(totals.span.saturating_mul(DAY)), totals, balance: Msat(balance) }
             })
             .collect())

@@ -65,8 +65,13 @@ impl From<diesel::result::Error> for StoreError {
         let unavailable = match &error {
             Error::DatabaseError(kind, info) => {
                 let text = info.message();
-                matches!(kind, Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction | Kind::SerializationFailure)
-                    || UNAVAILABLE.iter().any(|sign| text.contains(sign))
+                matches!(
+                    kind,
+                    Kind::ClosedConnection
+                        | Kind::UnableToSendCommand
+                        | Kind::ReadOnlyTransaction
+                        | Kind::SerializationFailure
+                ) || UNAVAILABLE.iter().any(|sign| text.contains(sign))
             }
             Error::BrokenTransactionManager | Error::AlreadyInTransaction | Error::NotInTransaction => true,
             _ => false,

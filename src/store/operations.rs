@@ -3,7 +3,14 @@
 //! moment; `write` is one transaction; `post` is one transaction that changes balances.
 
 use super::{Backend, Store, StoreError, postgres, sqlite, types::*};
-use crate::domain::{account::Session, event::Event, filter::Listing, payment::{NewPayment, Scope}, wallet::WalletPatch, *};
+use crate::domain::{
+    account::Session,
+    event::Event,
+    filter::Listing,
+    payment::{NewPayment, Scope},
+    wallet::WalletPatch,
+    *,
+};
 
 macro_rules! operations {
     ($( $(#[$doc:meta])* $how:ident $name:ident($($arg:ident: $type:ty),*) -> $out:ty = $module:ident::$query:ident; )*) => {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
-    pooled_connection::{AsyncDieselConnectionManager, deadpool::{Object, Pool}},
+    pooled_connection::{
+        AsyncDieselConnectionManager,
+        deadpool::{Object, Pool},
+    },
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use futures_util::future::BoxFuture;
@@ -46,10 +49,7 @@ impl Postgres {
         harness.run_pending_migrations(MIGRATIONS).map_err(|error| unavailable(&format!("migration: {error}")))?;
         harness.into_inner().batch_execute(UNLOCK).await?;
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
-        let pool = Pool::builder(manager)
-            .max_size(POOL_SIZE)
-            .build()
-            .map_err(|error| unavailable(&error))?;
+        let pool = Pool::builder(manager).max_size(POOL_SIZE).build().map_err(|error| unavailable(&error))?;
         Ok(Self { pool, runtime: Handle::current() })
     }
 

@@ -47,7 +47,8 @@ const READERS: usize = 4;
 /// back into the database every 4096 pages, in the writer's time.
 const WRITER: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
     PRAGMA busy_timeout=5000; PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;";
-const READER: &str = "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;";
+const READER: &str =
+    "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;";
 
 /// Runs diesel's blocking work right where it is: the threads here are ours to block.
 pub(super) struct Inline;
@@ -80,7 +81,8 @@ impl Sqlite {
         writer
             .run_pending_migrations(MIGRATIONS)
             .map_err(|error| StoreError::Unavailable(format!("migration: {error}")))?;
-        let readers = (0..READERS).map(|_| connect(url, READER).map(SyncConnectionWrapper::new)).collect::<Result<_, _>>()?;
+        let readers =
+            (0..READERS).map(|_| connect(url, READER).map(SyncConnectionWrapper::new)).collect::<Result<_, _>>()?;
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
         std::thread::Builder::new()
             .name("sqlite-writer".into())
@@ -141,7 +143,11 @@ impl Sqlite {
     }
 
     /// The balance from memory, or else from `load`.
-    pub(super) async fn balance<F>(&self, wallet: &WalletId, load: impl FnOnce() -> F) -> Result<Option<Msat>, StoreError>
+    pub(super) async fn balance<F>(
+        &self,
+        wallet: &WalletId,
+        load: impl FnOnce() -> F,
+    ) -> Result<Option<Msat>, StoreError>
     where
         F: Future<Output = Result<Option<Msat>, StoreError>>,
     {

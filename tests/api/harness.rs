@@ -165,7 +165,13 @@ impl Server {
         if sat > 0 {
             self.ledger().adjust(id.clone(), Msat(sat * 1000)).await.unwrap();
         }
-        Wallet { id, admin: self.key(&text("adminkey")), invoice: self.key(&text("inkey")), admin_key: text("adminkey"), invoice_key: text("inkey") }
+        Wallet {
+            id,
+            admin: self.key(&text("adminkey")),
+            invoice: self.key(&text("inkey")),
+            admin_key: text("adminkey"),
+            invoice_key: text("inkey"),
+        }
     }
 
     /// An invoice of the outside world; its memo scripts what becomes of it.
@@ -209,7 +215,8 @@ impl Wallet {
 
     /// A new invoice over so many satoshi.
     pub(crate) async fn new_invoice(&self, sat: i64) -> Value {
-        let answer = self.invoice.post("/api/v1/payments", json!({ "out": false, "amount": sat, "memo": "test" })).await;
+        let answer =
+            self.invoice.post("/api/v1/payments", json!({ "out": false, "amount": sat, "memo": "test" })).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.body
     }
@@ -281,7 +288,13 @@ impl Caller {
     }
 
     /// Any bytes as the body, and further headers.
-    pub(crate) async fn raw(&self, method: Method, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.url));
         if let Some((name, value)) = &self.header {
             request = request.header(name, value);

@@ -16,7 +16,12 @@ use super::super::{
     shapes::PaymentShape,
 };
 use crate::{
-    domain::{Msat, ids::{array_from_hex, from_hex}, names::is_external_id, payment::Annotations},
+    domain::{
+        Msat,
+        ids::{array_from_hex, from_hex},
+        names::is_external_id,
+        payment::Annotations,
+    },
     ledger::{InvoiceRequest, PayRequest},
 };
 
@@ -83,11 +88,16 @@ fn yes() -> bool {
     true
 }
 
-async fn create(Caller(caller): Caller<WalletReceiveOrSend>, house: Data<House>, Body(new): Body<NewPayment>) -> Result<Created<PaymentShape>, Problem> {
+async fn create(
+    Caller(caller): Caller<WalletReceiveOrSend>,
+    house: Data<House>,
+    Body(new): Body<NewPayment>,
+) -> Result<Created<PaymentShape>, Problem> {
     let payment = if new.out {
         let caller = caller.send()?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
-        let request = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
+        let request =
+            PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
         house.ledger.pay(request).await?
     } else {
         let caller = caller.receive()?;
@@ -133,7 +143,9 @@ fn description_hash(new: &NewPayment) -> Result<Option<[u8; 32]>, Problem> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let Some(hash) = given(&new.description_hash) {
         let hash = array_from_hex::<32>(&hash);
-        return hash.map(Some).ok_or_else(|| Problem::invalid("'description_hash' must be a valid hex string of 32 bytes"));
+        return hash
+            .map(Some)
+            .ok_or_else(|| Problem::invalid("'description_hash' must be a valid hex string of 32 bytes"));
     }
     match given(&new.unhashed_description) {
         None => Ok(None),

@@ -60,7 +60,11 @@ async fn decode(_: Caller<Public>, Body(asked): Body<Decode>) -> Result<Json<Val
     Ok(Json(Value::Object(fields)))
 }
 
-async fn fee_reserve(_: Caller<Public>, house: Data<House>, Params(asked): Params<ForInvoice>) -> Result<Json<Reserve>, Problem> {
+async fn fee_reserve(
+    _: Caller<Public>,
+    house: Data<House>,
+    Params(asked): Params<ForInvoice>,
+) -> Result<Json<Reserve>, Problem> {
     let text = asked.invoice.unwrap_or_default();
     let invoice = bolt11::parse(&text).map_err(|error| not_decoded(&error))?;
     let amount = invoice.amount.ok_or_else(|| Problem::invalid("Invoice has no amount."))?;

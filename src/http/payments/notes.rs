@@ -59,7 +59,11 @@ async fn put_labels(
     Ok(Json("Payment labels updated."))
 }
 
-async fn patch_extra(Caller(caller): Caller<WalletSend>, house: Data<House>, Body(new): Body<Extra>) -> Result<Json<PaymentShape>, Problem> {
+async fn patch_extra(
+    Caller(caller): Caller<WalletSend>,
+    house: Data<House>,
+    Body(new): Body<Extra>,
+) -> Result<Json<PaymentShape>, Problem> {
     let payment = own(&house, &caller, &new.payment_hash).await?;
     if payment.status != Status::Success {
         return Err(Problem::invalid("Payment extra can only be updated after success."));

@@ -31,8 +31,9 @@ pub fn routes() -> Vec<Route> {
             .doc("Lists the wallet's payments, newest first, without those that failed."),
         route(Method::GET, "/api/v1/payments/paginated", WalletRead, page)
             .doc("Lists all of the wallet's payments by pages."),
-        route(Method::GET, "/api/v1/payments/all/paginated", Account, page_of_all)
-            .doc("Lists the payments of all of the account's wallets by pages; for the super user, the whole server's."),
+        route(Method::GET, "/api/v1/payments/all/paginated", Account, page_of_all).doc(
+            "Lists the payments of all of the account's wallets by pages; for the super user, the whole server's.",
+        ),
         route(Method::GET, "/api/v1/payments/{payment_hash}", Public, one).doc(
             "Reads one payment by its payment hash or checking id, after asking the node if it is open.\n\
             With the key of its wallet the answer has all its details and the proof of payment.",
@@ -80,7 +81,11 @@ async fn one(
     Ok(Json(Verdict { paid, status, preimage, details }))
 }
 
-async fn list(Caller(caller): Caller<WalletRead>, house: Data<House>, listing: List<OfPayments>) -> Result<Json<Vec<PaymentShape>>, Problem> {
+async fn list(
+    Caller(caller): Caller<WalletRead>,
+    house: Data<House>,
+    listing: List<OfPayments>,
+) -> Result<Json<Vec<PaymentShape>>, Problem> {
     let mut listing = listing.into_inner();
     let living = [Status::Success, Status::Pending].map(|status| Operand::Text(status.as_str().to_owned()));
     listing.conditions.push(Condition { sql: "payments.status", operator: Operator::In, operands: living.to_vec() });
@@ -103,7 +108,11 @@ async fn page(
     Ok(Json(PageOf { data: shown(&house, payments), total }))
 }
 
-async fn page_of_all(Caller(principal): Caller<Account>, house: Data<House>, listing: List<OfPayments>) -> Result<Json<PageOf<PaymentShape>>, Problem> {
+async fn page_of_all(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    listing: List<OfPayments>,
+) -> Result<Json<PageOf<PaymentShape>>, Problem> {
     let (payments, total) = house.ledger.page(super::stats::scope(&house, &principal), listing.into_inner()).await?;
     Ok(Json(PageOf { data: shown(&house, payments), total }))
 }

@@ -18,7 +18,11 @@ use super::super::{
 };
 use crate::{
     accounts::policy::Principal,
-    domain::{Msat, filter::{LIMIT_MAX, Listing}, payment::Scope},
+    domain::{
+        Msat,
+        filter::{LIMIT_MAX, Listing},
+        payment::Scope,
+    },
     ledger::HistoryGroup,
 };
 
@@ -32,8 +36,7 @@ pub fn routes() -> Vec<Route> {
             .doc("Counts the account's payments by one of their fields."),
         route(Method::GET, "/api/v1/payments/stats/wallets", Account, wallets)
             .doc("Counts and sums payments by wallet, in millisatoshi."),
-        route(Method::GET, "/api/v1/payments/stats/daily", Account, daily)
-            .doc("Totals by day, in satoshi."),
+        route(Method::GET, "/api/v1/payments/stats/daily", Account, daily).doc("Totals by day, in satoshi."),
     ]
 }
 
@@ -157,7 +160,11 @@ async fn count(
     Ok(Json(groups.into_iter().map(|g| Counted { field: g.name.unwrap_or_default(), total: g.count }).collect()))
 }
 
-async fn wallets(Caller(principal): Caller<Account>, house: Data<House>, listing: List<OfPayments>) -> Result<Json<Vec<WalletStats>>, Problem> {
+async fn wallets(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    listing: List<OfPayments>,
+) -> Result<Json<Vec<WalletStats>>, Problem> {
     let totals = house.ledger.by_wallet(scope(&house, &principal), whole(listing)).await?;
     let mut names = HashMap::new();
     for total in &totals {
@@ -178,7 +185,11 @@ async fn wallets(Caller(principal): Caller<Account>, house: Data<House>, listing
     Ok(Json(shown.collect()))
 }
 
-async fn daily(Caller(principal): Caller<Account>, house: Data<House>, listing: List<OfPayments>) -> Result<Json<Vec<DailyShape>>, Problem> {
+async fn daily(
+    Caller(principal): Caller<Account>,
+    house: Data<House>,
+    listing: List<OfPayments>,
+) -> Result<Json<Vec<DailyShape>>, Problem> {
     let days = house.ledger.daily(scope(&house, &principal), whole(listing)).await?;
     let sat = |msat: i64| Msat(msat).sat_floor();
     let shown = days.into_iter().map(|day| DailyShape {

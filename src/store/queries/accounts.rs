@@ -15,7 +15,11 @@ use crate::{
 /// The counter that moves whenever a credential ends or changes.
 const CREDENTIALS: &str = "credentials";
 
-pub(in crate::store) async fn create(conn: &mut Conn, account: &Account, wallet: &Option<Wallet>) -> Result<(), StoreError> {
+pub(in crate::store) async fn create(
+    conn: &mut Conn,
+    account: &Account,
+    wallet: &Option<Wallet>,
+) -> Result<(), StoreError> {
     // asked before writing, so that the answer can say which name is taken; the unique indexes decide
     for (taken, name) in [(account.username_key.as_ref(), "username"), (account.email_key.as_ref(), "email")] {
         if let Some(key) = taken

@@ -52,7 +52,8 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
         let gained = give_to_living(conn, payee, amount).await?;
         (take(conn, payer, amount).await?, gained)
     };
-    let leg = |book, amount_msat| Entry { payment_id: sent.id, kind: EntryKind::Transfer, book, amount_msat, created_at: at };
+    let leg =
+        |book, amount_msat| Entry { payment_id: sent.id, kind: EntryKind::Transfer, book, amount_msat, created_at: at };
     if payer == payee {
         // both legs would be the same row; the journal says that nothing moved
         book(conn, [leg(of(payer), Msat::ZERO)]).await?;
@@ -66,8 +67,7 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
         balance_msat,
         created_at: at,
     };
-    let events =
-        [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
+    let events = [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
     rows::insert(conn, events).await?;
     let balances = vec![Balance(payer.clone(), left), Balance(payee.clone(), gained)];
     Ok(Transferred { sent, received, balances })
@@ -106,7 +106,8 @@ pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Res
     let (held, at) = (payment.hold_msat, payment.created_at);
     let payment = attempt(conn, payment.clone()).await?;
     let left = take(conn, &payment.wallet_id, held).await?;
-    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Hold, book, amount_msat, created_at: at };
+    let leg =
+        |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Hold, book, amount_msat, created_at: at };
     book(conn, [leg(of(&payment.wallet_id), held.negated()), leg(Book::Holds, held)]).await?;
     Ok(posted(payment, left, None))
 }
@@ -164,15 +165,23 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         (give(conn, &payment.wallet_id, left_over).await?, of(&payment.wallet_id), None)
     } else {
         let (balance, who) = take_or_lose(conn, &payment.wallet_id, left_over.negated()).await?;
-        let detail = format!("the source charged {} for routing, {} were allowed", settlement.fee, before.fee_limit_msat);
+        let detail =
+            format!("the source charged {} for routing, {} were allowed", settlement.fee, before.fee_limit_msat);
         let alarm = raise(conn, "fee_above_limit", &payment, &detail, at).await?;
         (balance, who.unwrap_or_else(|| of(&payment.wallet_id)), Some(alarm))
     };
-    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Settle, book, amount_msat, created_at: at };
+    let leg = |book, amount_msat| Entry {
+        payment_id: payment.id,
+        kind: EntryKind::Settle,
+        book,
+        amount_msat,
+        created_at: at,
+    };
     if left_over.is_zero() {
         book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost)]).await?;
     } else {
-        book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost), leg(payer_of_rest, left_over)]).await?;
+        book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost), leg(payer_of_rest, left_over)])
+            .await?;
     }
     announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
     Ok(posted(payment, balance, alarm))
@@ -201,8 +210,17 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
     let (balance, loser) = take_or_lose(conn, &payment.wallet_id, cost).await?;
     let who = loser.unwrap_or_else(|| of(&payment.wallet_id));
     let detail = format!("recorded as failed, but the source says that {cost} left; booked to {}", who.as_str());
-    book(conn, [Entry { payment_id: payment.id, kind: EntryKind::Late, book: who, amount_msat: cost.negated(), created_at: at }])
-        .await?;
+    book(
+        conn,
+        [Entry {
+            payment_id: payment.id,
+            kind: EntryKind::Late,
+            book: who,
+            amount_msat: cost.negated(),
+            created_at: at,
+        }],
+    )
+    .await?;
     let alarm = raise(conn, "late_success", &payment, &detail, at).await?;
     if attempt_by_hash(conn, &payment.payment_hash).await?.is_some() {
         // another attempt holds the place of the one that counts; this row stays what it was
@@ -248,7 +266,13 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
     };
     let (held, at) = (before.hold_msat, failure.at);
     let balance = give(conn, &payment.wallet_id, held).await?;
-    let leg = |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Release, book, amount_msat, created_at: at };
+    let leg = |book, amount_msat| Entry {
+        payment_id: payment.id,
+        kind: EntryKind::Release,
+        book,
+        amount_msat,
+        created_at: at,
+    };
     book(conn, [leg(Book::Holds, held.negated()), leg(of(&payment.wallet_id), held)]).await?;
     announce(conn, &payment, EventKind::PaymentFailed, balance, at).await?;
     Ok(posted(payment, balance, None))
@@ -257,7 +281,13 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
 pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Result<Posted, StoreError> {
     let (amount, at) = (receipt.amount, receipt.at);
     let invoice = invoice_by_hash(conn, &receipt.payment_hash).await?.ok_or(Refusal::Missing("invoice"))?;
-    let leg = |book, amount_msat| Entry { payment_id: invoice.id, kind: EntryKind::Receive, book, amount_msat, created_at: at };
+    let leg = |book, amount_msat| Entry {
+        payment_id: invoice.id,
+        kind: EntryKind::Receive,
+        book,
+        amount_msat,
+        created_at: at,
+    };
     // the first notification wins this row; every other one changes nothing
     if rows::insert_new(conn, leg(Book::Lightning, amount.negated())).await? == 0 {
         return Ok(unchanged(invoice));
@@ -278,7 +308,8 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
     let Some(payment) = paid else {
         // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
         book(conn, [leg(Book::Suspense, amount)]).await?;
-        let alarm = raise(conn, "paid_twice", &invoice, &format!("{amount} more arrived for a paid invoice"), at).await?;
+        let alarm =
+            raise(conn, "paid_twice", &invoice, &format!("{amount} more arrived for a paid invoice"), at).await?;
         return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
     };
     let balance = give(conn, &payment.wallet_id, amount).await?;
@@ -319,7 +350,8 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
     let new = &adjustment.payment;
     let (amount, wallet, at) = (new.amount_msat, &new.wallet_id, new.created_at);
     let balance = if amount > Msat::ZERO {
-        let room = wallets::table.find(wallet).filter(wallets::balance_msat.le(Msat(Msat::MAX.0.saturating_sub(amount.0))));
+        let room =
+            wallets::table.find(wallet).filter(wallets::balance_msat.le(Msat(Msat::MAX.0.saturating_sub(amount.0))));
         diesel::update(room)
             .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
             .returning(wallets::balance_msat)
@@ -397,11 +429,7 @@ async fn give_to_living(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Res
 
 /// Takes from the wallet if it can bear it, else the house bears it: then the second value names the
 /// house's book. Answers the wallet's balance.
-async fn take_or_lose(
-    conn: &mut Conn,
-    wallet: &WalletId,
-    amount: Msat,
-) -> Result<(Msat, Option<Book>), StoreError> {
+async fn take_or_lose(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<(Msat, Option<Book>), StoreError> {
     let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount));
     let left = diesel::update(able)
         .set(wallets::balance_msat.eq(wallets::balance_msat - amount))
@@ -425,7 +453,13 @@ async fn book<const N: usize>(conn: &mut Conn, legs: [Entry; N]) -> Result<(), S
     Ok(())
 }
 
-async fn announce(conn: &mut Conn, payment: &Payment, kind: EventKind, balance: Msat, at: Time) -> Result<(), StoreError> {
+async fn announce(
+    conn: &mut Conn,
+    payment: &Payment,
+    kind: EventKind,
+    balance: Msat,
+    at: Time,
+) -> Result<(), StoreError> {
     let event = NewEvent {
         wallet_id: payment.wallet_id.clone(),
         payment_id: payment.id,

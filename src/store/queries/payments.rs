@@ -47,19 +47,29 @@ pub(in crate::store) async fn by_name(conn: &mut Conn, name: &String) -> Result<
     Ok(found)
 }
 
-pub(in crate::store) async fn invoice_by_hash(conn: &mut Conn, hash: &PaymentHash) -> Result<Option<Payment>, StoreError> {
+pub(in crate::store) async fn invoice_by_hash(
+    conn: &mut Conn,
+    hash: &PaymentHash,
+) -> Result<Option<Payment>, StoreError> {
     let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(payments::kind.eq(Kind::Invoice));
     Ok(query.select(Payment::as_select()).first(conn).await.optional()?)
 }
 
-pub(in crate::store) async fn attempt_by_hash(conn: &mut Conn, hash: &PaymentHash) -> Result<Option<Payment>, StoreError> {
+pub(in crate::store) async fn attempt_by_hash(
+    conn: &mut Conn,
+    hash: &PaymentHash,
+) -> Result<Option<Payment>, StoreError> {
     let outgoing = payments::kind.eq(Kind::External).or(payments::kind.eq(Kind::Internal));
     let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(outgoing);
     let live = query.filter(payments::status.ne(Status::Failed)).select(Payment::as_select());
     Ok(live.first(conn).await.optional()?)
 }
 
-pub(in crate::store) async fn list(conn: &mut Conn, scope: &Scope, listing: &Listing) -> Result<Vec<Payment>, StoreError> {
+pub(in crate::store) async fn list(
+    conn: &mut Conn,
+    scope: &Scope,
+    listing: &Listing,
+) -> Result<Vec<Payment>, StoreError> {
     let query = payments::table.filter(Within(scope)).filter(Matches(listing)).select(Payment::as_select());
     let page = query.order(order(listing, NEWEST_FIRST)).limit(listing.limit).offset(listing.offset);
     Ok(page.load(conn).await?)
@@ -131,13 +141,21 @@ pub(in crate::store) async fn in_flight(conn: &mut Conn, most: &i64) -> Result<V
     Ok(query.select(Payment::as_select()).order(payments::id).limit(*most).load(conn).await?)
 }
 
-pub(in crate::store) async fn check_again(conn: &mut Conn, id: &PaymentId, at: &Option<Time>) -> Result<(), StoreError> {
+pub(in crate::store) async fn check_again(
+    conn: &mut Conn,
+    id: &PaymentId,
+    at: &Option<Time>,
+) -> Result<(), StoreError> {
     let open = payments::table.find(id).filter(payments::status.eq(Status::Pending));
     diesel::update(open).set(payments::next_check_at.eq(*at)).execute(conn).await?;
     Ok(())
 }
 
-pub(in crate::store) async fn set_source_ref(conn: &mut Conn, id: &PaymentId, source_ref: &String) -> Result<(), StoreError> {
+pub(in crate::store) async fn set_source_ref(
+    conn: &mut Conn,
+    id: &PaymentId,
+    source_ref: &String,
+) -> Result<(), StoreError> {
     diesel::update(payments::table.find(id)).set(payments::source_ref.eq(Some(source_ref))).execute(conn).await?;
     Ok(())
 }

@@ -36,7 +36,8 @@ pub(in crate::store) async fn spans(
         sum("CASE WHEN payments.amount_msat > 0 THEN 1 ELSE 0 END", "count_in"),
         sum("CASE WHEN payments.amount_msat < 0 THEN 1 ELSE 0 END", "count_out"),
     ];
-    let query = Summary { select: select.join(", "), by: By::Span(*span), within: Within(scope), matches: Matches(listing) };
+    let query =
+        Summary { select: select.join(", "), by: By::Span(*span), within: Within(scope), matches: Matches(listing) };
     Ok(query.load(conn).await?)
 }
 
@@ -49,7 +50,8 @@ pub(in crate::store) async fn groups(
     let select = "CAST(COUNT(*) AS BIGINT) AS count, \
         CAST(COALESCE(SUM(CASE WHEN payments.status = 'success' OR (payments.status = 'pending' AND payments.amount_msat < 0) \
         THEN payments.amount_msat - payments.fee_msat ELSE 0 END), 0) AS BIGINT) AS total";
-    let query = Summary { select: select.to_owned(), by: By::Field(field), within: Within(scope), matches: Matches(listing) };
+    let query =
+        Summary { select: select.to_owned(), by: By::Field(field), within: Within(scope), matches: Matches(listing) };
     Ok(query.load(conn).await?)
 }
 
@@ -103,4 +105,3 @@ impl QueryId for Summary<'_> {
 impl Query for Summary<'_> {
     type SqlType = Untyped;
 }
-

@@ -3,7 +3,11 @@
 use diesel::prelude::{ExpressionMethods, Insertable, JoinOnDsl, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Db, accounts::credentials_changed, listing::{Matches, order}};
+use super::{
+    Conn, Db,
+    accounts::credentials_changed,
+    listing::{Matches, order},
+};
 use crate::{
     domain::{Account, AccountId, Msat, Time, Wallet, WalletId, filter::Listing, wallet::WalletPatch},
     store::{
@@ -31,8 +35,13 @@ pub(in crate::store) async fn by_key(conn: &mut Conn, hash: &Vec<u8>) -> Result<
     Ok(with_owner.filter(wallets::invoice_key_hash.eq(hash)).select(columns).first(conn).await.optional()?)
 }
 
-pub(in crate::store) async fn list(conn: &mut Conn, account: &AccountId, deleted: &bool) -> Result<Vec<Wallet>, StoreError> {
-    let mut query = wallets::table.filter(wallets::account_id.eq(account)).select(Wallet::as_select()).into_boxed::<Db>();
+pub(in crate::store) async fn list(
+    conn: &mut Conn,
+    account: &AccountId,
+    deleted: &bool,
+) -> Result<Vec<Wallet>, StoreError> {
+    let mut query =
+        wallets::table.filter(wallets::account_id.eq(account)).select(Wallet::as_select()).into_boxed::<Db>();
     if !deleted {
         query = query.filter(wallets::deleted.eq(false));
     }

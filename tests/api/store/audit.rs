@@ -1,11 +1,18 @@
 //! The self-check tells the truth: in traffic, after traffic, and about a database that was tampered with.
 
-use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use satchel::{domain::{Msat, WalletId, event::Event}, store::{Store, StoreError}};
+use satchel::{
+    domain::{Msat, WalletId, event::Event},
+    store::{Store, StoreError},
+};
 
 use super::fixtures::{
-    adjustment, an_attempt, assert_sound, at_once, balance, failure, new_invoice, receipt, settlement, sound, transfer, wallet_with,
+    adjustment, an_attempt, assert_sound, at_once, balance, failure, new_invoice, receipt, settlement, sound, transfer,
+    wallet_with,
 };
 use crate::databases::{Database, on_both};
 

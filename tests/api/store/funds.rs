@@ -19,12 +19,16 @@ on_both! {
 async fn the_super_user_adds_and_takes(store: Store) {
     let wallet = wallet_with(&store, 0).await;
     let added = store.adjust(adjustment(&wallet, 5000)).await.unwrap();
-    assert_eq!((added.payment.kind, added.payment.status, added.payment.amount_msat.0), (Kind::TopUp, Status::Success, 5000));
+    assert_eq!(
+        (added.payment.kind, added.payment.status, added.payment.amount_msat.0),
+        (Kind::TopUp, Status::Success, 5000)
+    );
     let taken = store.adjust(adjustment(&wallet, -2000)).await.unwrap();
     assert_eq!((taken.payment.kind, taken.payment.amount_msat.0), (Kind::Debit, -2000));
     assert_eq!(store.payment_find(taken.payment.id).await.unwrap(), Some(taken.payment));
     assert_eq!(balance(&store, &wallet).await, 3000);
-    let events: Vec<_> = store.event_list(0, 10).await.unwrap().iter().map(|event| (event.kind, event.balance_msat.0)).collect();
+    let events: Vec<_> =
+        store.event_list(0, 10).await.unwrap().iter().map(|event| (event.kind, event.balance_msat.0)).collect();
     assert_eq!(events, [(EventKind::PaymentReceived, 5000), (EventKind::PaymentSent, 3000)]);
     assert_eq!(sound(&store).await.operator.0, -3000);
 }

@@ -35,10 +35,30 @@ async fn six(store: &Store) -> WalletId {
     let invoice = || an_invoice(&wallet, 1000);
     let labels = |text: &str| text.to_owned();
     let six = [
-        NewPayment { memo: "a 100% tea_pot".into(), tag: Some("shop".into()), labels: labels(r#"["rent","food"]"#), ..invoice() },
-        NewPayment { memo: "b 1000 teaspots".into(), amount_msat: Msat(2000), labels: labels(r#"["Rent"]"#), ..invoice() },
-        NewPayment { memo: r#"c it's "quoted" \ !"#.into(), amount_msat: Msat(3000), tag: Some("lnurlp".into()), ..invoice() },
-        NewPayment { memo: "d ÄPFEL und Öl".into(), status: Status::Success, external_id: Some("order-1".into()), ..invoice() },
+        NewPayment {
+            memo: "a 100% tea_pot".into(),
+            tag: Some("shop".into()),
+            labels: labels(r#"["rent","food"]"#),
+            ..invoice()
+        },
+        NewPayment {
+            memo: "b 1000 teaspots".into(),
+            amount_msat: Msat(2000),
+            labels: labels(r#"["Rent"]"#),
+            ..invoice()
+        },
+        NewPayment {
+            memo: r#"c it's "quoted" \ !"#.into(),
+            amount_msat: Msat(3000),
+            tag: Some("lnurlp".into()),
+            ..invoice()
+        },
+        NewPayment {
+            memo: "d ÄPFEL und Öl".into(),
+            status: Status::Success,
+            external_id: Some("order-1".into()),
+            ..invoice()
+        },
         NewPayment { memo: "e out".into(), labels: labels(r#"["food"]"#), ..an_attempt(&wallet, 5000, 50) },
         NewPayment {
             memo: "f failed".into(),
@@ -78,56 +98,62 @@ async fn check(store: &Store, cases: &[(&str, &str)]) {
 }
 
 async fn every_operator_compares_texts(store: Store) {
-    check(&store, &[
-        ("", "fedcba"),
-        ("status=pending", "ecba"),
-        ("status[eq]=pending&status[eq]=failed", "fecba"),
-        ("status[ne]=pending", "fd"),
-        ("status[in]=success, failed", "fd"),
-        ("status[ex]=success,failed", "ecba"),
-        ("memo[gt]=d", "fed"),
-        ("memo[ge]=e out", "fe"),
-        ("memo[lt]=b", "a"),
-        ("memo[le]=b 1000 teaspots", "ba"),
-        ("memo[like]=TEA", "ba"),
-        ("memo[like]=100%", "a"),
-        ("memo[like]=tea_", "a"),
-        ("memo[like]=\"quoted\"", "c"),
-        ("memo[like]=it's", "c"),
-        ("memo[like]=' OR 1=1 --", ""),
-        ("memo[like]=\\", "c"),
-        ("memo[like]=!", "c"),
-        ("memo[like]=tea&memo[like]=out", "eba"),
-        ("memo[like]=ÄPFEL", "d"),
-        ("tag=shop", "a"),
-        ("tag[ne]=shop", "c"),
-        ("tag[in]=shop,lnurlp", "ca"),
-        ("external_id=order-1", "d"),
-        ("status=pending&tag=shop", "a"),
-        ("status=success&tag=shop", ""),
-    ])
+    check(
+        &store,
+        &[
+            ("", "fedcba"),
+            ("status=pending", "ecba"),
+            ("status[eq]=pending&status[eq]=failed", "fecba"),
+            ("status[ne]=pending", "fd"),
+            ("status[in]=success, failed", "fd"),
+            ("status[ex]=success,failed", "ecba"),
+            ("memo[gt]=d", "fed"),
+            ("memo[ge]=e out", "fe"),
+            ("memo[lt]=b", "a"),
+            ("memo[le]=b 1000 teaspots", "ba"),
+            ("memo[like]=TEA", "ba"),
+            ("memo[like]=100%", "a"),
+            ("memo[like]=tea_", "a"),
+            ("memo[like]=\"quoted\"", "c"),
+            ("memo[like]=it's", "c"),
+            ("memo[like]=' OR 1=1 --", ""),
+            ("memo[like]=\\", "c"),
+            ("memo[like]=!", "c"),
+            ("memo[like]=tea&memo[like]=out", "eba"),
+            ("memo[like]=ÄPFEL", "d"),
+            ("tag=shop", "a"),
+            ("tag[ne]=shop", "c"),
+            ("tag[in]=shop,lnurlp", "ca"),
+            ("external_id=order-1", "d"),
+            ("status=pending&tag=shop", "a"),
+            ("status=success&tag=shop", ""),
+        ],
+    )
     .await;
 }
 
 async fn every_operator_compares_numbers(store: Store) {
-    check(&store, &[
-        ("amount=1000", "da"),
-        ("amount[ne]=1000", "fecb"),
-        ("amount[gt]=1000", "cb"),
-        ("amount[ge]=2000", "cb"),
-        ("amount[lt]=0", "fe"),
-        ("amount[le]=-6000", "f"),
-        ("amount[in]=2000,3000", "cb"),
-        ("amount[ex]=2000,3000", "feda"),
-        ("amount[like]=000", "fedcba"),
-        ("amount[like]=-5", "e"),
-        ("amount[like]=%", ""),
-        ("amount[gt]=-6000&amount[lt]=2000", "eda"),
-        ("fee=-50", "e"),
-        ("fee[lt]=0", "e"),
-        ("fee[ge]=0", "fdcba"),
-        ("amount=9223372036854775807", ""),
-    ])
+    check(
+        &store,
+        &[
+            ("amount=1000", "da"),
+            ("amount[ne]=1000", "fecb"),
+            ("amount[gt]=1000", "cb"),
+            ("amount[ge]=2000", "cb"),
+            ("amount[lt]=0", "fe"),
+            ("amount[le]=-6000", "f"),
+            ("amount[in]=2000,3000", "cb"),
+            ("amount[ex]=2000,3000", "feda"),
+            ("amount[like]=000", "fedcba"),
+            ("amount[like]=-5", "e"),
+            ("amount[like]=%", ""),
+            ("amount[gt]=-6000&amount[lt]=2000", "eda"),
+            ("fee=-50", "e"),
+            ("fee[lt]=0", "e"),
+            ("fee[ge]=0", "fdcba"),
+            ("amount=9223372036854775807", ""),
+        ],
+    )
     .await;
 }
 
@@ -151,18 +177,21 @@ async fn every_operator_compares_times(store: Store) {
 }
 
 async fn every_operator_compares_lists(store: Store) {
-    check(&store, &[
-        ("labels[any]=rent", "a"),
-        ("labels[any]=Rent,food", "eba"),
-        ("labels[every]=rent,food", "a"),
-        ("labels[every]=food", "ea"),
-        ("labels[any]=ren", ""),
-        ("labels[any]=r%", ""),
-        ("labels[any]=____", ""),
-        ("labels[like]=RENT", "ba"),
-        ("labels=[\"food\"]", "e"),
-        ("labels[ne]=[]", "eba"),
-    ])
+    check(
+        &store,
+        &[
+            ("labels[any]=rent", "a"),
+            ("labels[any]=Rent,food", "eba"),
+            ("labels[every]=rent,food", "a"),
+            ("labels[every]=food", "ea"),
+            ("labels[any]=ren", ""),
+            ("labels[any]=r%", ""),
+            ("labels[any]=____", ""),
+            ("labels[like]=RENT", "ba"),
+            ("labels=[\"food\"]", "e"),
+            ("labels[ne]=[]", "eba"),
+        ],
+    )
     .await;
 }
 
@@ -180,47 +209,56 @@ async fn no_operator_on_any_field_is_an_error(store: Store) {
 }
 
 async fn a_search_takes_its_text_literally(store: Store) {
-    check(&store, &[
-        ("search=tea", "ba"),
-        ("search=TEA", "ba"),
-        ("search=tea_", "a"),
-        ("search=100%", "a"),
-        ("search=it's", "c"),
-        ("search=\"quoted\"", "c"),
-        ("search=\\", "c"),
-        ("search=Äpfel", "d"),
-        ("search=ÄPFEL", "d"),
-        ("search=Öl", "d"),
-        ("search='; DROP TABLE payments; --", ""),
-        ("search=tea&amount[gt]=1000", "b"),
-    ])
+    check(
+        &store,
+        &[
+            ("search=tea", "ba"),
+            ("search=TEA", "ba"),
+            ("search=tea_", "a"),
+            ("search=100%", "a"),
+            ("search=it's", "c"),
+            ("search=\"quoted\"", "c"),
+            ("search=\\", "c"),
+            ("search=Äpfel", "d"),
+            ("search=ÄPFEL", "d"),
+            ("search=Öl", "d"),
+            ("search='; DROP TABLE payments; --", ""),
+            ("search=tea&amount[gt]=1000", "b"),
+        ],
+    )
     .await;
 }
 
 async fn a_search_looks_at_every_searchable_field(store: Store) {
-    check(&store, &[
-        ("search=success", "d"),
-        ("search=lnurlp", "c"),
-        ("search=order-1", "d"),
-        ("search=-5000", "e"),
-        ("search=rent", "ba"),
-    ])
+    check(
+        &store,
+        &[
+            ("search=success", "d"),
+            ("search=lnurlp", "c"),
+            ("search=order-1", "d"),
+            ("search=-5000", "e"),
+            ("search=rent", "ba"),
+        ],
+    )
     .await;
     let wallet = six(&store).await;
     assert_eq!(letters(&store, &wallet, &format!("search={wallet}")).await, "fedcba");
 }
 
 async fn lists_are_sorted_both_ways_and_newest_first_otherwise(store: Store) {
-    check(&store, &[
-        ("sortby=time&direction=asc", "abcdef"),
-        ("sortby=time&direction=desc", "fedcba"),
-        ("sortby=time", "abcdef"),
-        ("sortby=memo&direction=desc", "fedcba"),
-        ("sortby=amount&direction=asc", "fedabc"),
-        ("sortby=amount&direction=desc", "cbdaef"),
-        ("sortby=fee&direction=asc", "efdcba"),
-        ("direction=asc", "fedcba"),
-    ])
+    check(
+        &store,
+        &[
+            ("sortby=time&direction=asc", "abcdef"),
+            ("sortby=time&direction=desc", "fedcba"),
+            ("sortby=time", "abcdef"),
+            ("sortby=memo&direction=desc", "fedcba"),
+            ("sortby=amount&direction=asc", "fedabc"),
+            ("sortby=amount&direction=desc", "cbdaef"),
+            ("sortby=fee&direction=asc", "efdcba"),
+            ("direction=asc", "fedcba"),
+        ],
+    )
     .await;
 }
 
@@ -275,7 +313,9 @@ async fn labels_and_extra_change_without_losing_another_change(store: Store) {
     let wallet = new_wallet(&store).await.id;
     let id = store.invoice_create(an_invoice(&wallet, 1000)).await.unwrap();
     store.payment_set_labels(id, r#"["rent"]"#.into(), NOW.plus_seconds(1)).await.unwrap();
-    let add = async |extra: &str, was: &str| store.payment_add_extra(id, extra.into(), was.into(), NOW.plus_seconds(2)).await.unwrap();
+    let add = async |extra: &str, was: &str| {
+        store.payment_add_extra(id, extra.into(), was.into(), NOW.plus_seconds(2)).await.unwrap()
+    };
     assert!(add(r#"{"a":1}"#, "{}").await);
     assert!(!add(r#"{"b":2}"#, "{}").await);
     let payment = store.payment_find(id).await.unwrap().unwrap();

@@ -6,8 +6,8 @@ use satchel::{
 };
 
 use super::fixtures::{
-    NOW, a_hash, adjustment, an_attempt, at_once, balance, done, failure, held, random, refusal, settlement, sound, status,
-    wallet_with,
+    NOW, a_hash, adjustment, an_attempt, at_once, balance, done, failure, held, random, refusal, settlement, sound,
+    status, wallet_with,
 };
 use crate::databases::{Database, on_both};
 
@@ -231,7 +231,8 @@ async fn s39_one_settlement_told_a_hundred_times_is_booked_once(store: Store) {
         let store = store.clone();
         async move { store.settle(settlement(payment.id, 30)).await }
     });
-    let booked: Vec<_> = outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
+    let booked: Vec<_> =
+        outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
     assert_eq!(booked.len(), 1);
     assert_eq!(balance(&store, &wallet).await, 120);
     let events = store.event_list(0, 1000).await.unwrap();
@@ -332,10 +333,14 @@ async fn a_release_gives_everything_back_once(store: Store) {
         let store = store.clone();
         async move { store.release(failure(payment.id)).await }
     });
-    let booked: Vec<_> = outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
+    let booked: Vec<_> =
+        outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
     assert_eq!(booked.len(), 1);
     let failed = &booked[0].payment;
-    assert_eq!((failed.status, failed.failure.as_deref(), failed.hold_msat), (Status::Failed, Some("no route"), Msat::ZERO));
+    assert_eq!(
+        (failed.status, failed.failure.as_deref(), failed.hold_msat),
+        (Status::Failed, Some("no route"), Msat::ZERO)
+    );
     assert_eq!(balance(&store, &wallet).await, 1150);
     assert_eq!(store.event_list(0, 10).await.unwrap().last().map(|event| event.kind), Some(EventKind::PaymentFailed));
     assert_eq!(sound(&store).await.lightning, Msat::ZERO);

@@ -6,7 +6,8 @@ use satchel::{
 };
 
 use super::fixtures::{
-    EXPIRY, NOW, an_attempt, an_invoice, at_once, balance, done, new_invoice, receipt, refusal, sound, status, transfer, wallet_with,
+    EXPIRY, NOW, an_attempt, an_invoice, at_once, balance, done, new_invoice, receipt, refusal, sound, status,
+    transfer, wallet_with,
 };
 use crate::databases::on_both;
 
@@ -30,13 +31,17 @@ async fn s39_one_receipt_told_a_hundred_times_is_credited_once(store: Store) {
         let (store, receipt) = (store.clone(), receipt(&invoice, 1000));
         async move { store.receive(receipt).await }
     });
-    let booked: Vec<_> = outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
+    let booked: Vec<_> =
+        outcomes.await.into_iter().map(Result::unwrap).filter(|posted| !posted.balances.is_empty()).collect();
     assert_eq!(booked.len(), 1);
     assert_eq!(booked[0].payment.status, Status::Success);
     assert_eq!(balance(&store, &wallet).await, 1010);
     let events = store.event_list(0, 1000).await.unwrap();
     let gains: Vec<_> = events.iter().filter(|event| event.payment_id == booked[0].payment.id).collect();
-    assert_eq!(gains.iter().map(|event| (event.kind, event.balance_msat.0)).collect::<Vec<_>>(), [(EventKind::PaymentReceived, 1010)]);
+    assert_eq!(
+        gains.iter().map(|event| (event.kind, event.balance_msat.0)).collect::<Vec<_>>(),
+        [(EventKind::PaymentReceived, 1010)]
+    );
     let audit = sound(&store).await;
     assert_eq!((audit.lightning.0, audit.alarms), (-1000, 0));
 }
@@ -90,7 +95,10 @@ async fn a_receipt_for_nothing_of_ours_is_refused(store: Store) {
     let unknown = an_invoice(&wallet, 1000);
     assert!(matches!(refusal(store.receive(receipt(&unknown, 1000)).await), Refusal::Missing("invoice")));
     // a payment that goes out under that hash is not an invoice of ours either
-    store.hold(NewPayment { payment_hash: unknown.payment_hash.clone(), ..an_attempt(&wallet, 1000, 0) }).await.unwrap();
+    store
+        .hold(NewPayment { payment_hash: unknown.payment_hash.clone(), ..an_attempt(&wallet, 1000, 0) })
+        .await
+        .unwrap();
     assert!(matches!(refusal(store.receive(receipt(&unknown, 1000)).await), Refusal::Missing("invoice")));
     assert_eq!(balance(&store, &wallet).await, 4000);
 }
@@ -123,7 +131,11 @@ async fn expired_and_received_at_once_the_wallet_gains(store: Store) {
         let outcomes = at_once(4, |number| {
             let (store, receipt) = (store.clone(), receipt(&invoice, 1000));
             async move {
-                if number % 2 == 0 { store.invoice_expire(id, EXPIRY).await.map(drop) } else { store.receive(receipt).await.map(drop) }
+                if number % 2 == 0 {
+                    store.invoice_expire(id, EXPIRY).await.map(drop)
+                } else {
+                    store.receive(receipt).await.map(drop)
+                }
             }
         });
         assert_eq!(done(outcomes.await), 4);
@@ -145,7 +157,8 @@ async fn eight_who_look_for_work_at_once_never_take_the_same(store: Store) {
             let mut taken = Vec::new();
             // some rows may be another's by now, so that an empty hand does not mean the end
             for _ in 0..12 {
-                taken.extend(store.payment_take_due(now, lease, 7).await.unwrap().into_iter().map(|payment| payment.id));
+                taken
+                    .extend(store.payment_take_due(now, lease, 7).await.unwrap().into_iter().map(|payment| payment.id));
             }
             taken
         }
@@ -169,7 +182,13 @@ async fn what_is_put_off_comes_up_again_at_its_time(store: Store) {
     }
     let due = async |seconds| {
         let now = NOW.plus_seconds(seconds);
-        let mut taken: Vec<_> = store.payment_take_due(now, now.plus_seconds(50), 10).await.unwrap().iter().map(|payment| payment.id).collect();
+        let mut taken: Vec<_> = store
+            .payment_take_due(now, now.plus_seconds(50), 10)
+            .await
+            .unwrap()
+            .iter()
+            .map(|payment| payment.id)
+            .collect();
         taken.sort_unstable();
         taken
     };

@@ -72,13 +72,17 @@ const KEYS_POSTGRES: &str = "SELECT t.relname || ' ' || c.contype::text || ' ' |
 #[tokio::test(flavor = "multi_thread")]
 async fn both_databases_have_the_same_tables_columns_indexes_and_keys() {
     let (sqlite, postgres) = (Database::sqlite(), Database::postgres().await);
-    let pairs =
-        [(COLUMNS_SQLITE, COLUMNS_POSTGRES, 60), (INDEXES_SQLITE, INDEXES_POSTGRES, 6), (KEYS_SQLITE, KEYS_POSTGRES, 10)];
+    let pairs = [
+        (COLUMNS_SQLITE, COLUMNS_POSTGRES, 60),
+        (INDEXES_SQLITE, INDEXES_POSTGRES, 6),
+        (KEYS_SQLITE, KEYS_POSTGRES, 10),
+    ];
     for (on_sqlite, on_postgres, at_least) in pairs {
         let lines = |lines: Vec<String>| lines.into_iter().collect::<BTreeSet<_>>();
         let (one, other) = (lines(sqlite.lines(on_sqlite).await), lines(postgres.lines(on_postgres).await));
         assert!(one.len() >= at_least, "the query finds too little: {one:#?}");
-        let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| these.difference(those).cloned().collect::<Vec<_>>();
+        let only =
+            |these: &BTreeSet<String>, those: &BTreeSet<String>| these.difference(those).cloned().collect::<Vec<_>>();
         assert_eq!((only(&one, &other), only(&other, &one)), (vec![], vec![]), "only on SQLite, only on PostgreSQL");
     }
 }

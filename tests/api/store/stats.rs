@@ -7,7 +7,10 @@ use satchel::{
         payment::{NewPayment, Scope},
         time::HOUR,
     },
-    store::{Store, types::{GroupTotals, SpanTotals}},
+    store::{
+        Store,
+        types::{GroupTotals, SpanTotals},
+    },
 };
 
 use super::fixtures::{NOW, an_attempt, an_invoice, new_wallet};
@@ -23,7 +26,8 @@ on_both! {
 /// out; beside that what does not count, an open invoice and a failed attempt.
 async fn two_hours(store: &Store) -> WalletId {
     let wallet = new_wallet(store).await.id;
-    let success = |payment: NewPayment| NewPayment { status: Status::Success, hold_msat: satchel::domain::Msat::ZERO, ..payment };
+    let success =
+        |payment: NewPayment| NewPayment { status: Status::Success, hold_msat: satchel::domain::Msat::ZERO, ..payment };
     let rows = [
         (0, success(NewPayment { tag: Some("shop".into()), ..an_invoice(&wallet, 1000) })),
         (1, success(an_attempt(&wallet, 300, 7))),

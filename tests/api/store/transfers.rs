@@ -6,8 +6,8 @@ use satchel::{
 };
 
 use super::fixtures::{
-    EXPIRY, NOW, adjustment, an_attempt, an_invoice, at_once, balance, done, new_invoice, receipt, refusal, sound, transfer,
-    wallet_with,
+    EXPIRY, NOW, adjustment, an_attempt, an_invoice, at_once, balance, done, new_invoice, receipt, refusal, sound,
+    transfer, wallet_with,
 };
 use crate::databases::on_both;
 
@@ -34,7 +34,11 @@ on_both! {
 
 async fn events(store: &Store, wallet: &WalletId) -> Vec<(EventKind, i64)> {
     let events = store.event_list(0, 1000).await.unwrap();
-    events.into_iter().filter(|event| event.wallet_id == *wallet).map(|event| (event.kind, event.balance_msat.0)).collect()
+    events
+        .into_iter()
+        .filter(|event| event.wallet_id == *wallet)
+        .map(|event| (event.kind, event.balance_msat.0))
+        .collect()
 }
 
 /// Nothing was written: balances, invoice, journal and outbox are what they were.
@@ -70,7 +74,10 @@ async fn s28_a_transfer_moves_the_whole_amount_once(store: Store) {
     let invoice = new_invoice(&store, &payee, 3000).await;
     let moved = store.transfer(transfer(&payer, &invoice)).await.unwrap();
     assert_eq!((balance(&store, &payer).await, balance(&store, &payee).await), (2000, 3100));
-    assert_eq!((moved.sent.kind, moved.sent.status, moved.sent.amount_msat.0), (Kind::Internal, Status::Success, -3000));
+    assert_eq!(
+        (moved.sent.kind, moved.sent.status, moved.sent.amount_msat.0),
+        (Kind::Internal, Status::Success, -3000)
+    );
     assert_eq!((moved.received.kind, moved.received.status), (Kind::Invoice, Status::Success));
     assert_eq!(moved.sent.preimage_sealed, invoice.preimage_sealed);
     for shown in [&moved.sent, &moved.received] {
@@ -237,7 +244,11 @@ async fn s34_transferred_and_held_at_once_only_one_pays(store: Store) {
             let (store, inside) = (store.clone(), transfer(&payer, &invoice));
             let outside = NewPayment { payment_hash: invoice.payment_hash.clone(), ..an_attempt(&payer, 1000, 0) };
             async move {
-                if number % 2 == 0 { store.transfer(inside).await.map(drop) } else { store.hold(outside).await.map(drop) }
+                if number % 2 == 0 {
+                    store.transfer(inside).await.map(drop)
+                } else {
+                    store.hold(outside).await.map(drop)
+                }
             }
         });
         assert_eq!(done(outcomes.await), 1);
@@ -253,7 +264,11 @@ async fn s34_transferred_and_received_at_once_the_wallet_gains_once(store: Store
         let outcomes = at_once(4, |number| {
             let (store, inside, outside) = (store.clone(), transfer(&payer, &invoice), receipt(&invoice, 1000));
             async move {
-                if number == 0 { store.transfer(inside).await.map(drop) } else { store.receive(outside).await.map(drop) }
+                if number == 0 {
+                    store.transfer(inside).await.map(drop)
+                } else {
+                    store.receive(outside).await.map(drop)
+                }
             }
         });
         assert!(done(outcomes.await) >= 3, "a receipt was refused");

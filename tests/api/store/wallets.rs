@@ -58,7 +58,9 @@ async fn new_keys_replace_the_old_ones(store: Store) {
 
 async fn a_key_belongs_to_one_wallet(store: Store) {
     let wallet = new_wallet(&store).await;
-    for (admin, invoice) in [(wallet.admin_key_hash.clone(), random::<32>().into()), (random::<32>().into(), wallet.invoice_key_hash)] {
+    for (admin, invoice) in
+        [(wallet.admin_key_hash.clone(), random::<32>().into()), (random::<32>().into(), wallet.invoice_key_hash)]
+    {
         let same = Wallet { admin_key_hash: admin, invoice_key_hash: invoice, ..a_wallet_of(&wallet.account_id) };
         assert!(store.wallet_create(same).await.is_err());
     }
@@ -86,15 +88,21 @@ async fn a_patch_changes_what_it_names_and_nothing_else(store: Store) {
     let wallet = new_wallet(&store).await;
     let at = NOW.plus_seconds(9);
     let patch = async |patch| store.wallet_patch(wallet.id.clone(), patch, at).await.unwrap();
-    let named = patch(WalletPatch { name: Some("rent".into()), currency: Some(Some("EUR".into())), ..WalletPatch::default() }).await;
+    let named =
+        patch(WalletPatch { name: Some("rent".into()), currency: Some(Some("EUR".into())), ..WalletPatch::default() })
+            .await;
     assert_eq!((named.name.as_str(), named.currency.as_deref(), named.updated_at), ("rent", Some("EUR"), at));
     assert_eq!((&named.admin_key_hash, named.created_at), (&wallet.admin_key_hash, wallet.created_at));
     let shown = patch(WalletPatch { color: Some("red".into()), pinned: Some(true), ..WalletPatch::default() }).await;
     assert_eq!((shown.name.as_str(), shown.currency.as_deref()), ("rent", Some("EUR")));
     let shown = shown.appearance();
     assert_eq!((shown.icon.as_str(), shown.color.as_str(), shown.pinned), ("flash_on", "red", true));
-    let cleared = patch(WalletPatch { currency: Some(None), icon: Some("star".into()), ..WalletPatch::default() }).await;
-    assert_eq!((cleared.currency.as_deref(), cleared.appearance().icon.as_str(), cleared.appearance().pinned), (None, "star", true));
+    let cleared =
+        patch(WalletPatch { currency: Some(None), icon: Some("star".into()), ..WalletPatch::default() }).await;
+    assert_eq!(
+        (cleared.currency.as_deref(), cleared.appearance().icon.as_str(), cleared.appearance().pinned),
+        (None, "star", true)
+    );
     assert_eq!(store.wallet_find(wallet.id.clone()).await.unwrap(), Some(cleared));
 }
 
@@ -156,15 +164,23 @@ async fn a_missing_wallet_is_refused(store: Store) {
 async fn wallets_are_listed_oldest_first_and_paged(store: Store) {
     let first = new_wallet(&store).await;
     for number in 1..5 {
-        let wallet = Wallet { name: format!("w{number}"), created_at: NOW.plus_seconds(10 - number), ..a_wallet_of(&first.account_id) };
+        let wallet = Wallet {
+            name: format!("w{number}"),
+            created_at: NOW.plus_seconds(10 - number),
+            ..a_wallet_of(&first.account_id)
+        };
         store.wallet_create(wallet).await.unwrap();
     }
     new_wallet(&store).await;
     let names = |wallets: Vec<Wallet>| wallets.into_iter().map(|wallet| wallet.name).collect::<Vec<_>>();
-    assert_eq!(names(store.wallet_list(first.account_id.clone(), false).await.unwrap()), ["tea", "w4", "w3", "w2", "w1"]);
+    assert_eq!(
+        names(store.wallet_list(first.account_id.clone(), false).await.unwrap()),
+        ["tea", "w4", "w3", "w2", "w1"]
+    );
     let page = async |query: &[(&str, &str)]| {
         let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (page, count) = store.wallet_page(first.account_id.clone(), WALLETS.listing(&query).unwrap()).await.unwrap();
+        let (page, count) =
+            store.wallet_page(first.account_id.clone(), WALLETS.listing(&query).unwrap()).await.unwrap();
         (names(page), count)
     };
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

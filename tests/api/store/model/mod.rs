@@ -161,7 +161,10 @@ impl Story {
             Step::Transfer { payer, invoice, foreign } => {
                 let Some(number) = self.pick(*invoice) else { return (DONE, DONE) };
                 let (payer, hash) = (payer % WALLETS, self.model.rows[number].hash);
-                let like = NewPayment { payment_hash: self.hashes[hash].clone(), ..fixtures::an_invoice(&self.wallets[payer], 1) };
+                let like = NewPayment {
+                    payment_hash: self.hashes[hash].clone(),
+                    ..fixtures::an_invoice(&self.wallets[payer], 1)
+                };
                 let like = NewPayment { bolt11: format!("lnbc{}", self.hashes[hash]), ..like };
                 let mut transfer = fixtures::transfer(&self.wallets[payer], &like);
                 transfer.payment = self.dated(transfer.payment);
@@ -210,12 +213,15 @@ impl Story {
         }) else {
             return (DONE, DONE);
         };
-        let (store, at, id, hash) = (self.store.clone(), self.at(), self.payments[number], self.model.rows[number].hash);
+        let (store, at, id, hash) =
+            (self.store.clone(), self.at(), self.payments[number], self.model.rows[number].hash);
         let failure = Failure { id, reason: "no route".into(), at };
         let whether = |done| if done { DONE } else { Verdict::Nothing };
         match step {
             Step::HoldAgain { wallet, msat, .. } => self.hold(wallet % WALLETS, *msat, 10, Some(hash)).await,
-            Step::Dispatch { .. } => (self.model.dispatch(number), whether(store.payment_dispatch(id, at).await.unwrap())),
+            Step::Dispatch { .. } => {
+                (self.model.dispatch(number), whether(store.payment_dispatch(id, at).await.unwrap()))
+            }
             Step::ReleaseUndispatched { .. } => {
                 let found = whether(store.undispatched_release(failure).await.unwrap().is_some());
                 (self.model.release_undispatched(number), found)
@@ -257,7 +263,11 @@ impl Story {
         for (number, id) in self.wallets.iter().enumerate() {
             let wallet = wallets.iter().find(|wallet| wallet.id == *id).unwrap();
             assert_eq!(wallet.balance_msat.0, self.model.balances[&number], "balance of wallet {number}");
-            assert_eq!(self.store.balance(id).await.unwrap(), Some(wallet.balance_msat), "remembered balance of wallet {number}");
+            assert_eq!(
+                self.store.balance(id).await.unwrap(),
+                Some(wallet.balance_msat),
+                "remembered balance of wallet {number}"
+            );
         }
         let everything = Listing { limit: LIMIT_MAX, sort: Some(("payments.id", false)), ..Listing::default() };
         let payments = self.store.payment_list(Scope::Account(self.account.clone()), everything).await.unwrap();
@@ -287,7 +297,8 @@ impl Story {
 }
 
 fn tell(database: Database, cases: u32, runtime: &tokio::runtime::Runtime) {
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() };
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let told = catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async {

@@ -7,33 +7,78 @@ use satchel::domain::{Kind, Msat, Status};
 /// A step of a story. Wallets, hashes and payments are numbers that wrap around what exists.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Invoice { wallet: usize, msat: i64 },
+    Invoice {
+        wallet: usize,
+        msat: i64,
+    },
     /// An invoice under a hash that may have been issued already.
-    InvoiceAgain { wallet: usize, invoice: usize },
-    Transfer { payer: usize, invoice: usize, foreign: bool },
-    Hold { wallet: usize, msat: i64, fee_limit: i64 },
+    InvoiceAgain {
+        wallet: usize,
+        invoice: usize,
+    },
+    Transfer {
+        payer: usize,
+        invoice: usize,
+        foreign: bool,
+    },
+    Hold {
+        wallet: usize,
+        msat: i64,
+        fee_limit: i64,
+    },
     /// A payment to another node under the hash of something that is known here.
-    HoldAgain { wallet: usize, payment: usize, msat: i64 },
-    Dispatch { payment: usize },
-    ReleaseUndispatched { payment: usize },
-    Settle { payment: usize, fee: i64 },
-    Release { payment: usize },
-    Receive { payment: usize, msat: i64 },
-    Expire { payment: usize },
-    Adjust { wallet: usize, msat: i64 },
-    Delete { wallet: usize },
-    Wait { seconds: i64 },
+    HoldAgain {
+        wallet: usize,
+        payment: usize,
+        msat: i64,
+    },
+    Dispatch {
+        payment: usize,
+    },
+    ReleaseUndispatched {
+        payment: usize,
+    },
+    Settle {
+        payment: usize,
+        fee: i64,
+    },
+    Release {
+        payment: usize,
+    },
+    Receive {
+        payment: usize,
+        msat: i64,
+    },
+    Expire {
+        payment: usize,
+    },
+    Adjust {
+        wallet: usize,
+        msat: i64,
+    },
+    Delete {
+        wallet: usize,
+    },
+    Wait {
+        seconds: i64,
+    },
 }
 
 /// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It was done, and this is whether it raised an alarm.
-    Done { alarm: bool },
+    Done {
+        alarm: bool,
+    },
     /// It had been done before, or does not apply.
     Nothing,
-    Insufficient { needed: i64 },
-    AlreadyAttempted { by: usize },
+    Insufficient {
+        needed: i64,
+    },
+    AlreadyAttempted {
+        by: usize,
+    },
     NotOpen,
     Missing,
     Taken,
@@ -178,7 +223,13 @@ impl Reference {
         Ok(DONE)
     }
 
-    pub(super) fn hold(&mut self, wallet: usize, msat: i64, fee_limit: i64, hash: Option<usize>) -> Result<Verdict, Verdict> {
+    pub(super) fn hold(
+        &mut self,
+        wallet: usize,
+        msat: i64,
+        fee_limit: i64,
+        hash: Option<usize>,
+    ) -> Result<Verdict, Verdict> {
         if let Some(by) = hash.and_then(|hash| self.live(hash)) {
             return Err(Verdict::AlreadyAttempted { by });
         }
