@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["ledger", "accounts"],
     &["lnurl", "events", "extensions"],
     &["http", "jobs"],
-    &["app", "main", "lib"],
+    &["app", "cli", "main", "lib"],
 ];
 
 /// What a module does not use although it lies below.
@@ -65,7 +65,7 @@ fn sources() -> Vec<(String, String, String)> {
 
 /// The code alone: without comments, without the contents of texts, without the tests at its end.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut code = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     let mut last = ' ';
@@ -160,8 +160,10 @@ fn nobody_calls_upwards() {
         floor(&module);
         let words = NOT_A_WORD_OF.iter().filter(|(of, word)| *of == module && code.contains(word));
         wrong.extend(words.map(|(_, word)| format!("src/{path} speaks of {word}")));
-        if code.contains("super::super") {
-            wrong.push(format!("src/{path} climbs by super::super, which hides where it ends"));
+        // a/b/c.rs is two steps from its module's own ground; one more is a way around `crate::`
+        let depth = path.trim_end_matches("/mod.rs").split('/').count();
+        if code.contains(&"super::".repeat(depth)) {
+            wrong.push(format!("src/{path} climbs out of its module by super::"));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
@@ -186,7 +188,8 @@ fn no_file_grows_beyond_what_one_reads_at_once() {
 fn the_server_does_not_stop_at_a_surprise() {
     let mut wrong = Vec::new();
     for (path, _, text) in sources() {
-        let code = code(&text);
+        // `mod tests;` in a folder of its own
+        let code = if path.contains("/tests/") { String::new() } else { code(&text) };
         let words = [".unwrap()", ".expect(", "todo!", "dbg!", "panic!", "unimplemented!", "unreachable!"];
         wrong.extend(words.iter().filter(|word| code.contains(**word)).map(|word| format!("src/{path}: {word}")));
     }

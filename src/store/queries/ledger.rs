@@ -7,8 +7,11 @@
 //! Locks are taken in one order everywhere, first the payments, then wallets by their ids, so that two
 //! transfers in opposite directions wait for each other instead of blocking each other.
 
-use diesel::prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper};
-use diesel_async::RunQueryDsl;
+use diesel::{
+    prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
+    result::{DatabaseErrorKind, Error},
+};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{
     Conn,
@@ -191,11 +194,21 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
 /// or it was recorded as failed and its hold given back: then the truth is booked after all, at the
 /// wallet's cost if it still holds so much and else at the house's, and a person is called.
 async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted, StoreError> {
-    let payment = find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?;
     let at = settlement.at;
-    if payment.kind != Kind::External || payment.status == Status::Success {
-        return Ok(unchanged(payment));
-    }
+    let failed = payments::table
+        .find(settlement.id)
+        .filter(payments::kind.eq(Kind::External))
+        .filter(payments::status.eq(Status::Failed));
+    // changes nothing, but whoever else brings this news now waits here, before holding anything
+    let locked = diesel::update(failed)
+        .set(payments::checks.eq(payments::checks))
+        .returning(Payment::as_returning())
+        .get_result::<Payment>(conn)
+        .await
+        .optional()?;
+    let Some(payment) = locked else {
+        return Ok(unchanged(find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?));
+    };
     let gate = Entry {
         payment_id: payment.id,
         kind: EntryKind::Late,
@@ -207,6 +220,7 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
     if rows::insert_new(conn, gate).await? == 0 {
         return Ok(unchanged(payment));
     }
+    let marked = mark_late(conn, &payment, settlement).await?;
     let (balance, loser) = take_or_lose(conn, &payment.wallet_id, cost).await?;
     let who = loser.unwrap_or_else(|| of(&payment.wallet_id));
     let detail = format!("recorded as failed, but the source says that {cost} left; booked to {}", who.as_str());
@@ -222,23 +236,41 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
     )
     .await?;
     let alarm = raise(conn, "late_success", &payment, &detail, at).await?;
+    // where another attempt holds the place of the one that counts, this row stays what it was
+    let Some(payment) = marked else { return Ok(posted(payment, balance, Some(alarm))) };
+    announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
+    Ok(posted(payment, balance, Some(alarm)))
+}
+
+/// Makes the failed attempt the one that succeeded; `None` when another attempt lives, even one that is
+/// being written this very moment: then the index objects, and only this statement is taken back.
+async fn mark_late(conn: &mut Conn, payment: &Payment, settlement: &Settlement) -> Result<Option<Payment>, StoreError> {
     if attempt_by_hash(conn, &payment.payment_hash).await?.is_some() {
-        // another attempt holds the place of the one that counts; this row stays what it was
-        return Ok(posted(payment, balance, Some(alarm)));
+        return Ok(None);
     }
-    let payment = diesel::update(payments::table.find(payment.id))
+    conn.batch_execute("SAVEPOINT late").await?;
+    let marked = diesel::update(payments::table.find(payment.id))
         .set((
             payments::status.eq(Status::Success),
             payments::fee_msat.eq(settlement.fee),
             payments::preimage_sealed.eq(Some(&settlement.preimage_sealed)),
-            payments::updated_at.eq(at),
+            payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
         .returning(Payment::as_returning())
         .get_result::<Payment>(conn)
-        .await?;
-    announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
-    Ok(posted(payment, balance, Some(alarm)))
+        .await;
+    match marked {
+        Ok(payment) => {
+            conn.batch_execute("RELEASE SAVEPOINT late").await?;
+            Ok(Some(payment))
+        }
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            conn.batch_execute("ROLLBACK TO SAVEPOINT late").await?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Result<Posted, StoreError> {

@@ -31,6 +31,7 @@ on_both! {
     s19_a_late_success_that_the_wallet_cannot_bear_is_the_houses_loss,
     s19_a_late_success_told_fifty_times_at_once_is_booked_once,
     s37_a_late_success_beside_another_attempt_leaves_that_one_alone,
+    s37_a_late_success_and_another_attempt_at_once_are_both_booked,
     s18_settled_and_released_at_once_the_truth_is_booked,
     a_release_gives_everything_back_once,
     a_release_after_the_settlement_changes_nothing,
@@ -308,6 +309,28 @@ async fn s37_a_late_success_beside_another_attempt_leaves_that_one_alone(store: 
     assert_eq!(balance(&store, &wallet).await, 10_000 - 1030 - 1100);
     store.settle(settlement(second.id, 100)).await.unwrap();
     assert_eq!(sound(&store).await.lightning.0, 2130);
+}
+
+async fn s37_a_late_success_and_another_attempt_at_once_are_both_booked(store: Store) {
+    let wallet = wallet_with(&store, 1_000_000).await;
+    let mut left = 1_000_000;
+    for _ in 0..20 {
+        let attempt = an_attempt(&wallet, 1000, 100);
+        let first = store.hold(attempt.clone()).await.unwrap().payment;
+        store.release(failure(first.id)).await.unwrap();
+        let outcomes = at_once(8, |number| {
+            let (store, attempt) = (store.clone(), attempt.clone());
+            async move {
+                if number % 2 == 0 { store.settle(settlement(first.id, 30)).await } else { store.hold(attempt).await }
+            }
+        });
+        let holds = done(outcomes.await) - 4;
+        // whichever came first has the place of the attempt that counts; the money of both is booked
+        assert_eq!(status(&store, first.id).await, if holds == 0 { Status::Success } else { Status::Failed });
+        left -= 1030 + if holds == 0 { 0 } else { 1100 };
+        assert_eq!(balance(&store, &wallet).await, left);
+    }
+    assert_eq!(sound(&store).await.alarms, 20);
 }
 
 async fn s18_settled_and_released_at_once_the_truth_is_booked(store: Store) {
