@@ -1,11 +1,14 @@
 //! What an account says of itself, and its password.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{AccountError, Accounts, login::check_repeat, policy::Principal};
-use crate::domain::{
-    Account, AccountId,
-    names::{is_label, is_username},
+use crate::{
+    domain::{
+        Account, AccountId, Time,
+        names::{is_label, is_username},
+    },
+    store::{Refusal, StoreError},
 };
 
 /// Changes to a profile; `None` keeps what is.
@@ -51,17 +54,26 @@ impl Accounts {
     /// # Errors
     /// Says which value is not allowed or taken.
     pub async fn change_profile(&self, id: &AccountId, change: ProfileChange) -> Result<Account, AccountError> {
-        let mut account = self.account(id).await?;
-        if let Some(username) = change.username {
-            self.rename(&mut account, username).await?;
+        if let Some(username) = &change.username {
+            self.check_free(id, username).await?;
         }
-        if let Some(new) = change.extra {
-            check_labels(&new)?;
-            let mut extra = account.extra_object();
-            extra.extend(new.into_iter().filter(|(key, _)| OWN_EXTRA.contains(&key.as_str())));
-            account.extra = stored(&extra)?;
+        if let Some(extra) = &change.extra {
+            check_labels(extra)?;
         }
-        self.write(account).await
+        let ProfileChange { username, extra } = change;
+        self.edit(id, |mut account| {
+            if let Some(username) = &username {
+                rename(&mut account, username);
+            }
+            if let Some(new) = &extra {
+                let own = new.iter().filter(|(key, _)| OWN_EXTRA.contains(&key.as_str()));
+                let mut extra = account.extra_object();
+                extra.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+                account.extra = stored(&extra)?;
+            }
+            Ok(account)
+        })
+        .await
     }
 
     /// Adds labels that a payment was given to those that the account knows.
@@ -72,21 +84,25 @@ impl Accounts {
         if let Some(bad) = labels.iter().find(|label| !is_label(label)) {
             return Err(AccountError::Invalid(format!("Invalid label name: '{bad}'.")));
         }
-        let account = self.account(id).await?;
-        let mut extra = account.extra_object();
-        let mut known = extra.get("labels").and_then(Value::as_array).cloned().unwrap_or_default();
-        let before = known.len();
-        for label in labels {
-            if !known.iter().any(|entry| entry.get("name").and_then(Value::as_str) == Some(label)) {
-                known.push(serde_json::json!({ "name": label, "description": null, "color": color_of(label) }));
-            }
-        }
-        if known.len() == before {
+        let unknown = |account: &Account| {
+            let known = known_labels(account);
+            let is_known = |label: &String| known.iter().any(|entry| entry["name"] == label.as_str());
+            labels.iter().filter(|label| !is_known(label)).cloned().collect::<Vec<_>>()
+        };
+        if unknown(&self.account(id).await?).is_empty() {
             return Ok(());
         }
-        extra.insert("labels".to_owned(), Value::Array(known));
-        let extra = stored(&extra)?;
-        self.write(Account { extra, ..account }).await.map(|_| ())
+        let done = self.edit(id, |account| {
+            let mut known = known_labels(&account);
+            let new = unknown(&account);
+            known.extend(
+                new.iter().map(|label| json!({ "name": label, "description": null, "color": color_of(label) })),
+            );
+            let mut extra = account.extra_object();
+            extra.insert("labels".to_owned(), Value::Array(known));
+            Ok(Account { extra: stored(&extra)?, ..account })
+        });
+        done.await.map(|_| ())
     }
 
     /// Merges keys into what the user interface remembers.
@@ -94,14 +110,16 @@ impl Accounts {
     /// # Errors
     /// When it grows too large.
     pub async fn change_ui(&self, id: &AccountId, new: Map<String, Value>) -> Result<Account, AccountError> {
-        let account = self.account(id).await?;
-        let mut ui: Map<String, Value> = serde_json::from_str(&account.ui_customization).unwrap_or_default();
-        ui.extend(new);
-        let text = serde_json::to_string(&ui).unwrap_or_default();
-        if text.len() > STORED_MAX {
-            return Err(AccountError::invalid("UI customization too large. Drop some fields."));
-        }
-        self.write(Account { ui_customization: text, ..account }).await
+        self.edit(id, |account| {
+            let mut ui: Map<String, Value> = serde_json::from_str(&account.ui_customization).unwrap_or_default();
+            ui.extend(new.clone());
+            let text = serde_json::to_string(&ui).unwrap_or_default();
+            if text.len() > STORED_MAX {
+                return Err(AccountError::invalid("UI customization too large. Drop some fields."));
+            }
+            Ok(Account { ui_customization: text, ..account })
+        })
+        .await
     }
 
     /// Sets a new password and ends every other login of the account.
@@ -124,41 +142,70 @@ impl Accounts {
             return Err(AccountError::invalid("Invalid user ID."));
         }
         check_repeat(&change.password, &change.password_repeat)?;
-        let mut account = self.account(&principal.account).await?;
-        if account.password_hash.is_some() {
+        self.check_free(&principal.account, &change.username).await?;
+        let current = self.account(&principal.account).await?.password_hash;
+        if current.is_some() {
             let old = change.password_old.ok_or_else(|| AccountError::invalid("Missing old password."))?;
-            if !self.passwords.check(old, account.password_hash.clone()).await {
+            if !self.passwords.check(old, current.clone()).await {
                 return Err(AccountError::invalid("Invalid old password."));
             }
         }
-        self.rename(&mut account, change.username).await?;
-        account.password_hash = Some(self.passwords.hash(change.password).await?);
-        let account = self.write(account).await?;
+        let new = self.passwords.hash(change.password).await?;
+        let edited = self.edit(&principal.account, |mut account| {
+            if account.password_hash != current {
+                return Err(AccountError::invalid("Invalid old password.")); // somebody was faster
+            }
+            rename(&mut account, &change.username);
+            Ok(Account { password_hash: Some(new.clone()), ..account })
+        });
+        let account = edited.await?;
         self.store.session_revoke_others(account.id.clone(), principal.session.clone(), now).await?;
         self.grants.forget();
         Ok(account)
     }
 
-    async fn rename(&self, account: &mut Account, username: String) -> Result<(), AccountError> {
-        if !is_username(&username) {
+    async fn check_free(&self, id: &AccountId, username: &str) -> Result<(), AccountError> {
+        if !is_username(username) {
             return Err(AccountError::invalid("Invalid username."));
         }
-        let key = username.to_lowercase();
-        let other = self.store.account_by_login(key.clone()).await?;
-        if other.is_some_and(|other| other.id != account.id) {
+        let other = self.store.account_by_login(username.to_lowercase()).await?;
+        if other.is_some_and(|other| other.id != *id) {
             return Err(AccountError::invalid("Username already exists."));
         }
-        account.username = Some(username);
-        account.username_key = Some(key);
         Ok(())
     }
 
-    async fn write(&self, account: Account) -> Result<Account, AccountError> {
-        let account = Account { updated_at: self.clock.now(), ..account };
-        self.store.account_update(account.clone()).await?;
-        self.grants.forget();
-        Ok(account)
+    /// Reads, changes and writes an account; again from the start if somebody else wrote in between.
+    async fn edit(
+        &self,
+        id: &AccountId,
+        change: impl Fn(Account) -> Result<Account, AccountError>,
+    ) -> Result<Account, AccountError> {
+        loop {
+            let account = self.account(id).await?;
+            let was = account.updated_at;
+            // every write has another time, so that the time tells whether there was one
+            let updated_at = self.clock.now().max(Time(was.0.saturating_add(1)));
+            let changed = Account { updated_at, ..change(account)? };
+            match self.store.account_update(changed.clone(), was).await {
+                Err(StoreError::Refused(Refusal::Changed(_))) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    self.grants.forget();
+                    return Ok(changed);
+                }
+            }
+        }
     }
+}
+
+fn rename(account: &mut Account, username: &str) {
+    account.username = Some(username.to_owned());
+    account.username_key = Some(username.to_lowercase());
+}
+
+fn known_labels(account: &Account) -> Vec<Value> {
+    account.extra_object().get("labels").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 fn stored(extra: &Map<String, Value>) -> Result<String, AccountError> {

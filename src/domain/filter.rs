@@ -155,6 +155,9 @@ impl Fields {
         let mut descending = false;
         let mut count = 0;
         for (name, value) in query {
+            if value.contains('\0') {
+                return Err(bad(name, "NUL characters are not allowed", "value_error.str"));
+            }
             match name.as_str() {
                 "limit" => {
                     listing.limit = match natural(name, value)? {

@@ -200,7 +200,7 @@ pub struct Annotations {
 impl Annotations {
     /// The text under `extra.tag`.
     pub fn tag(&self) -> Option<String> {
-        self.extra.get("tag").and_then(Value::as_str).map(str::to_owned)
+        self.extra.get("tag").and_then(Value::as_str).map(|tag| tag.replace('\0', ""))
     }
 }
 

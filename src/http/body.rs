@@ -140,7 +140,7 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let part = request.match_info().iter().next().map(|(_, text)| text.to_owned()).unwrap_or_default();
-        let part = percent_decoded(&part);
+        let part = percent_decoded(&part).replace('\0', "\u{fffd}");
         std::future::ready(part.parse().map(Self).map_err(|_| Problem::new(Code::NotFound, "Not Found")))
     }
 }

@@ -154,6 +154,7 @@ fn truth(value: &Value) -> Result<bool, &'static str> {
 
 fn words(value: Value) -> Result<String, &'static str> {
     match value {
+        Value::String(text) if text.contains('\0') => Err("NUL characters are not allowed|value_error.str"),
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
         Value::Null => Err("none is not an allowed value|type_error.none.not_allowed"),

@@ -37,6 +37,9 @@ pub enum Refusal {
     /// Something else has this name already.
     #[error("the {0} is taken")]
     Taken(&'static str),
+    /// Somebody changed it since it was read.
+    #[error("the {0} was changed meanwhile")]
+    Changed(&'static str),
     /// It was done before, and may be done once.
     #[error("{0} was done before")]
     Done(&'static str),
@@ -62,6 +65,11 @@ impl StoreError {
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error};
+        if let Error::DatabaseError(Kind::CheckViolation, info) = &error
+            && info.message().contains("balance_msat")
+        {
+            return Refusal::Missing("room in the wallet").into(); // more than all the bitcoin there will be
+        }
         let unavailable = match &error {
             Error::DatabaseError(kind, info) => {
                 let text = info.message();

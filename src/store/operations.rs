@@ -42,8 +42,8 @@ operations! {
     read account_by_login(login: String) -> Option<Account> = accounts::by_login;
     /// Reads the super user's account.
     read account_super_user() -> Option<Account> = accounts::super_user;
-    /// Writes an account's changed profile.
-    write account_update(account: Account) -> () = accounts::update;
+    /// Writes a changed account, if it is still as it was when it was read.
+    write account_update(account: Account, was: Time) -> () = accounts::update;
     /// Gives the super user a name and a password, once.
     write account_first_install(account: Account) -> () = accounts::first_install;
     /// Writes a login session.

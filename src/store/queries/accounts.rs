@@ -56,15 +56,15 @@ pub(in crate::store) async fn super_user(conn: &mut Conn) -> Result<Option<Accou
     Ok(query.select(Account::as_select()).first(conn).await.optional()?)
 }
 
-/// Writes the profile, never the password of somebody who changed it meanwhile: the caller read the
-/// row, and the row must still be the one that was read.
-pub(in crate::store) async fn update(conn: &mut Conn, account: &Account) -> Result<(), StoreError> {
+/// Writes the row only if it is still the one that was read: a change of the profile must not bring back
+/// a password that was changed meanwhile.
+pub(in crate::store) async fn update(conn: &mut Conn, account: &Account, was: &Time) -> Result<(), StoreError> {
     if let Some(key) = &account.username_key
         && by_login(conn, key).await?.is_some_and(|other| other.id != account.id)
     {
         return Err(Refusal::Taken("username").into());
     }
-    diesel::update(accounts::table.find(&account.id))
+    let updated = diesel::update(accounts::table.find(&account.id).filter(accounts::updated_at.eq(*was)))
         .set((
             accounts::username.eq(&account.username),
             accounts::username_key.eq(&account.username_key),
@@ -78,6 +78,9 @@ pub(in crate::store) async fn update(conn: &mut Conn, account: &Account) -> Resu
         .execute(conn)
         .await
         .map_err(StoreError::or_taken("username"))?;
+    if updated == 0 {
+        return Err(Refusal::Changed("account").into());
+    }
     credentials_changed(conn).await
 }
 

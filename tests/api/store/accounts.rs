@@ -12,6 +12,7 @@ on_both! {
     an_account_is_found_by_id_by_name_and_by_email,
     a_name_is_taken_whatever_its_case,
     sixteen_at_once_want_one_name_and_one_gets_it,
+    an_account_is_written_only_as_it_was_read,
     sixteen_rename_themselves_at_once_and_one_gets_the_name,
     an_account_whose_wallet_cannot_be_written_is_not_written,
     there_is_one_super_user,
@@ -43,7 +44,7 @@ async fn a_name_is_taken_whatever_its_case(store: Store) {
     let bob = named("bob");
     store.account_create(bob.clone(), None).await.unwrap();
     let renamed = Account { username_key: alice.username_key.clone(), ..bob.clone() };
-    assert!(matches!(refusal(store.account_update(renamed).await), Refusal::Taken("username")));
+    assert!(matches!(refusal(store.account_update(renamed, bob.updated_at).await), Refusal::Taken("username")));
     assert_eq!(store.account_find(bob.id.clone()).await.unwrap(), Some(bob));
 }
 
@@ -55,13 +56,25 @@ async fn sixteen_at_once_want_one_name_and_one_gets_it(store: Store) {
     assert_eq!(done(outcomes.await), 1);
 }
 
+async fn an_account_is_written_only_as_it_was_read(store: Store) {
+    let account = an_account();
+    store.account_create(account.clone(), None).await.unwrap();
+    let (was, later) = (account.updated_at, account.updated_at.plus_seconds(1));
+    let password = Account { password_hash: Some("new".into()), updated_at: later, ..account.clone() };
+    store.account_update(password.clone(), was).await.unwrap();
+    let stale = Account { extra: "{}".into(), updated_at: later, ..account };
+    assert!(matches!(refusal(store.account_update(stale, was).await), Refusal::Changed("account")));
+    assert_eq!(store.account_find(password.id.clone()).await.unwrap(), Some(password));
+}
+
 async fn sixteen_rename_themselves_at_once_and_one_gets_the_name(store: Store) {
     let outcomes = at_once(16, |_| {
         let store = store.clone();
         async move {
             let account = an_account();
             store.account_create(account.clone(), None).await?;
-            store.account_update(Account { username_key: Some("dave".into()), ..account }).await
+            let was = account.updated_at;
+            store.account_update(Account { username_key: Some("dave".into()), ..account }, was).await
         }
     });
     assert_eq!(done(outcomes.await), 1);
@@ -186,7 +199,7 @@ async fn whatever_changes_a_credential_moves_the_counter(store: Store) {
     let mut last = store.counter("credentials".into()).await.unwrap();
     for step in 0..6 {
         match step {
-            0 => store.account_update(account.clone()).await.unwrap(),
+            0 => store.account_update(account.clone(), account.updated_at).await.unwrap(),
             1 => store.wallet_rekey(wallet.clone()).await.unwrap(),
             2 => store.wallet_set_deleted(wallet.id.clone(), true, NOW).await.unwrap(),
             3 => store.wallet_set_deleted(wallet.id.clone(), false, NOW).await.unwrap(),

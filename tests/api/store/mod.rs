@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod events;
 mod fixtures;
 mod funds;
 mod listing;

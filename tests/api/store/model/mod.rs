@@ -106,7 +106,7 @@ impl Story {
                 Refusal::InvoiceNotOpen(_) => Verdict::NotOpen,
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
-                Refusal::Done(_) => Verdict::Nothing,
+                Refusal::Done(_) | Refusal::Changed(_) => Verdict::Nothing,
             },
             other => panic!("{other}"),
         }

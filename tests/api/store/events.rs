@@ -1,0 +1,69 @@
+//! Listeners hear every event once, on both databases, whatever order the database numbers them in.
+
+use std::{sync::Arc, time::Duration};
+
+use satchel::{
+    clock::Clock,
+    events::{Channel, Events, Message},
+    store::Store,
+};
+use tokio::sync::Notify;
+
+use crate::{
+    databases::on_both,
+    store::fixtures::{an_invoice, at_once, transfer, wallet_with},
+};
+
+on_both!(listeners_of_many_wallets_hear_every_event_once);
+
+/// How long a listener waits for the next message before it believes that there is none.
+const SILENCE: Duration = Duration::from_secs(3);
+
+async fn listeners_of_many_wallets_hear_every_event_once(store: Store) {
+    let payer = wallet_with(&store, 1_000_000).await;
+    let mut payees = Vec::new();
+    for _ in 0..8 {
+        payees.push(wallet_with(&store, 1).await);
+    }
+    let bell = Arc::new(Notify::new());
+    let events = Events::new(store.clone(), Clock::system(), Arc::clone(&bell));
+    let mut hearing = Vec::new();
+    for wallet in payees.iter().chain([&payer]) {
+        let mut subscription = events.subscribe(Channel::Wallet(wallet.clone())).await.unwrap();
+        hearing.push(tokio::spawn(async move {
+            let mut heard = Vec::new();
+            while let Ok(Some(message)) = tokio::time::timeout(SILENCE, subscription.next()).await {
+                match message {
+                    Message::Event(delivery) => heard.push(delivery.payment.id),
+                    Message::Gap => panic!("a listener that listens has no gaps"),
+                }
+            }
+            heard
+        }));
+    }
+    let running = tokio::spawn(async move { events.run().await });
+    let outcomes = at_once(200, |number| {
+        let (store, payer, bell) = (store.clone(), payer.clone(), Arc::clone(&bell));
+        let payee = payees[number % payees.len()].clone();
+        async move {
+            let invoice = an_invoice(&payee, 10);
+            store.invoice_create(invoice.clone()).await?;
+            let done = store.transfer(transfer(&payer, &invoice)).await;
+            bell.notify_waiters();
+            done
+        }
+    })
+    .await;
+    assert!(outcomes.iter().all(Result::is_ok));
+    let mut total = 0;
+    for listener in hearing {
+        let mut heard = listener.await.unwrap();
+        let all = heard.len();
+        heard.sort();
+        heard.dedup();
+        assert_eq!(heard.len(), all, "an event was heard twice");
+        total += all;
+    }
+    assert_eq!(total, 400);
+    running.abort();
+}
