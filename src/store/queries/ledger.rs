@@ -15,7 +15,9 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{
     Conn,
-    payments::{attempt_by_hash, find, invoice_by_hash},
+    balances::{give, give_to_living, take, take_or_lose},
+    kept::kept,
+    payments::{attempt_by_hash, find, invoice_by_hash, newest},
     rows::{self, Entry},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     },
     store::{
         Refusal, StoreError,
-        schema::{alarms, payments, wallets},
+        schema::{alarms, payments},
         types::{Adjustment, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
     },
 };
@@ -86,23 +88,14 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
-    let closed = diesel::update(open)
-        .set((
-            payments::status.eq(Status::Success),
-            payments::updated_at.eq(at),
-            payments::next_check_at.eq(None::<Time>),
-        ))
-        .returning(Payment::as_returning())
-        .get_result(conn)
-        .await
-        .optional()?;
-    match closed {
-        Some(invoice) => Ok(invoice),
-        None => Err(match invoice_by_hash(conn, hash).await? {
-            Some(invoice) => Refusal::InvoiceNotOpen(Box::new(invoice)).into(),
-            None => Refusal::Missing("invoice").into(),
-        }),
-    }
+    let close = diesel::update(open).set((
+        payments::status.eq(Status::Success),
+        payments::updated_at.eq(at),
+        payments::next_check_at.eq(None::<Time>),
+    ));
+    let closed = kept(close).execute(conn).await? == 1;
+    let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
+    if closed { Ok(invoice) } else { Err(Refusal::InvoiceNotOpen(Box::new(invoice)).into()) }
 }
 
 pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Result<Posted, StoreError> {
@@ -123,7 +116,7 @@ pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Tim
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
-    Ok(diesel::update(held).set(payments::dispatched_at.eq(Some(*at))).execute(conn).await? == 1)
+    Ok(kept(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
 }
 
 pub(in crate::store) async fn release_undispatched(
@@ -382,15 +375,7 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
     let new = &adjustment.payment;
     let (amount, wallet, at) = (new.amount_msat, &new.wallet_id, new.created_at);
     let balance = if amount > Msat::ZERO {
-        let room =
-            wallets::table.find(wallet).filter(wallets::balance_msat.le(Msat(Msat::MAX.0.saturating_sub(amount.0))));
-        diesel::update(room)
-            .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
-            .returning(wallets::balance_msat)
-            .get_result(conn)
-            .await
-            .optional()?
-            .ok_or(Refusal::Missing("room in the wallet"))?
+        give(conn, wallet, amount).await?
     } else {
         take(conn, wallet, amount.negated()).await?
     };
@@ -405,74 +390,18 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
 
 /// Writes an outgoing payment; the database lets one attempt per payment hash live.
 async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
-    let id = (&new)
-        .insert_into(payments::table)
-        .on_conflict_do_nothing()
-        .returning(payments::id)
-        .get_result::<PaymentId>(conn)
-        .await
-        .optional()?;
-    match id {
-        Some(id) => Ok(new.numbered(id)),
-        None => Err(already_attempted(conn, &new.payment_hash).await?),
+    let written = (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
+    if written == 0 {
+        return Err(already_attempted(conn, &new.payment_hash).await?);
     }
+    let id = newest(conn, &new).await?;
+    Ok(new.numbered(id))
 }
 
 async fn already_attempted(conn: &mut Conn, hash: &PaymentHash) -> Result<StoreError, StoreError> {
     let other = attempt_by_hash(conn, hash).await?;
     let refusal = other.map_or(Refusal::Taken("payment hash"), |other| Refusal::AlreadyAttempted(Box::new(other)));
     Ok(refusal.into())
-}
-
-/// Takes from a wallet that holds enough and is not deleted. Answers what is left.
-async fn take(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
-    let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount)).filter(wallets::deleted.eq(false));
-    let left = diesel::update(able)
-        .set(wallets::balance_msat.eq(wallets::balance_msat - amount))
-        .returning(wallets::balance_msat)
-        .get_result(conn)
-        .await
-        .optional()?;
-    left.ok_or_else(|| Refusal::InsufficientBalance { needed: amount }.into())
-}
-
-/// Adds to a wallet, deleted or not: what belongs to it arrives. Answers what it then holds.
-async fn give(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
-    let updated = diesel::update(wallets::table.find(wallet))
-        .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
-        .returning(wallets::balance_msat)
-        .get_result(conn)
-        .await
-        .optional()?;
-    updated.ok_or_else(|| Refusal::Missing("wallet").into())
-}
-
-/// Adds to a wallet that is not deleted: nobody sends money where its owner cannot reach it.
-async fn give_to_living(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
-    let living = wallets::table.find(wallet).filter(wallets::deleted.eq(false));
-    let updated = diesel::update(living)
-        .set(wallets::balance_msat.eq(wallets::balance_msat + amount))
-        .returning(wallets::balance_msat)
-        .get_result(conn)
-        .await
-        .optional()?;
-    updated.ok_or_else(|| Refusal::Missing("wallet").into())
-}
-
-/// Takes from the wallet if it can bear it, else the house bears it: then the second value names the
-/// house's book. Answers the wallet's balance.
-async fn take_or_lose(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<(Msat, Option<Book>), StoreError> {
-    let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount));
-    let left = diesel::update(able)
-        .set(wallets::balance_msat.eq(wallets::balance_msat - amount))
-        .returning(wallets::balance_msat)
-        .get_result(conn)
-        .await
-        .optional()?;
-    match left {
-        Some(left) => Ok((left, None)),
-        None => Ok((give(conn, wallet, Msat::ZERO).await?, Some(Book::Loss))),
-    }
 }
 
 fn of(wallet: &WalletId) -> Book {

@@ -4,8 +4,10 @@
 use super::{Conn, Db};
 
 pub(in crate::store) mod accounts;
+mod balances;
 pub(in crate::store) mod check;
 pub(in crate::store) mod events;
+mod kept;
 pub(in crate::store) mod ledger;
 mod listing;
 pub(in crate::store) mod payments;

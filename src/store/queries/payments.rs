@@ -22,14 +22,18 @@ use crate::{
 const NEWEST_FIRST: &str = "payments.created_at DESC, payments.id DESC";
 
 pub(in crate::store) async fn create(conn: &mut Conn, payment: &NewPayment) -> Result<PaymentId, StoreError> {
-    let written = payment
-        .insert_into(payments::table)
-        .on_conflict_do_nothing()
-        .returning(payments::id)
-        .get_result(conn)
-        .await
-        .optional()?;
-    written.ok_or_else(|| Refusal::Taken("payment hash").into())
+    let written = payment.insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
+    if written == 0 {
+        return Err(Refusal::Taken("payment hash").into());
+    }
+    newest(conn, payment).await
+}
+
+/// The number that a payment just written was given.
+pub(super) async fn newest(conn: &mut Conn, payment: &NewPayment) -> Result<PaymentId, StoreError> {
+    let same = payments::table.filter(payments::payment_hash.eq(&payment.payment_hash));
+    let written = same.filter(payments::kind.eq(payment.kind)).order(payments::id.desc()).select(payments::id);
+    Ok(written.first(conn).await?)
 }
 
 pub(in crate::store) async fn find(conn: &mut Conn, id: &PaymentId) -> Result<Option<Payment>, StoreError> {
