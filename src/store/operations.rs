@@ -2,6 +2,8 @@
 //! which query function does it. `read` sees committed data, `snapshot` all of it as it was at one
 //! moment; `write` is one transaction; `post` is one transaction that changes balances.
 
+use std::sync::Arc;
+
 use super::{Backend, Store, StoreError, postgres, sqlite, types::*};
 use crate::domain::{
     account::Session,
@@ -21,9 +23,16 @@ macro_rules! operations {
             /// When a rule forbids it or the database is not available.
             pub async fn $name(&self, $($arg: $type),*) -> Result<$out, StoreError> {
                 match &self.backend {
-                    Backend::Sqlite(db) => db.$how(Box::new(move |conn| Box::pin(async move {
-                        sqlite::queries::$module::$query(conn $(, &$arg)*).await
-                    }))).await,
+                    Backend::Sqlite(db) => {
+                        let args = Arc::new(($($arg,)*));
+                        db.$how(Box::new(move |conn| {
+                            let args = Arc::clone(&args);
+                            Box::pin(async move {
+                                let ($($arg,)*) = args.as_ref();
+                                sqlite::queries::$module::$query(conn $(, $arg)*).await
+                            })
+                        })).await
+                    }
                     Backend::Postgres(db) => db.$how(Box::new(move |conn| Box::pin(async move {
                         postgres::queries::$module::$query(conn $(, &$arg)*).await
                     }))).await,

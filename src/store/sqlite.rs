@@ -1,9 +1,9 @@
 //! SQLite: one writer thread that commits many operations at once, and a few readers.
 //!
 //! A commit has to wait for the disk, and the disk takes as long for a hundred operations as for
-//! one. So operations queue up, and all that are there share the next commit; each runs inside a
-//! savepoint of its own, so that one that is refused takes nothing with it. Callers hear only after
-//! the commit.
+//! one. So operations queue up, and all that are there share the next commit. Callers hear only after
+//! the commit. Where one of them is refused, the batch is rolled back and run once more with a savepoint
+//! around each, so that the refused one takes nothing with it; savepoints cost too much to have always.
 
 use std::{
     future::Future,
@@ -33,8 +33,9 @@ use balances::Balances;
 pub(super) type Db = diesel::sqlite::Sqlite;
 /// A connection to it.
 pub(super) type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
-/// An operation: an async function of the connection, boxed so that it can change threads.
-pub(super) type Op<T> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send>;
+/// An operation: an async function of the connection, boxed so that it can change threads. It can be run
+/// again after what it did was rolled back.
+pub(super) type Op<T> = Box<dyn for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + Sync>;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// Most operations of one commit.
@@ -108,7 +109,7 @@ impl Sqlite {
         committed: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Operation { op: Some(op), outcome: None, committed, reply };
+        let job = Operation { op, outcome: None, committed, reply };
         self.writer.send(Box::new(job)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
@@ -130,7 +131,9 @@ impl Sqlite {
 
     /// Like [`Self::read`], all of it as of one moment.
     pub(super) async fn snapshot<T: Send + 'static>(&self, op: Op<T>) -> Result<T, StoreError> {
-        self.read(Box::new(|conn| {
+        let op = Arc::new(op);
+        self.read(Box::new(move |conn| {
+            let op = Arc::clone(&op);
             async move {
                 conn.batch_execute("BEGIN").await?;
                 let outcome = op(conn).await;
@@ -200,7 +203,7 @@ trait Job: Send {
 }
 
 struct Operation<T, C> {
-    op: Option<Op<T>>,
+    op: Op<T>,
     outcome: Option<Result<T, StoreError>>,
     committed: C,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -208,8 +211,7 @@ struct Operation<T, C> {
 
 impl<T: Send, C: FnOnce(&T) + Send> Job for Operation<T, C> {
     fn run(&mut self, conn: &mut Conn) -> bool {
-        let Some(op) = self.op.take() else { return false };
-        let outcome = run_inline(op(conn));
+        let outcome = run_inline((self.op)(conn));
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep
@@ -248,22 +250,37 @@ fn write_loop(mut conn: Conn, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 
 /// Runs the batch as one transaction. An error means that nothing of it was kept.
 fn commit(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
-    let run = |conn: &mut Conn, batch: &mut [Box<dyn Job>]| -> Result<(), StoreError> {
-        execute(conn, "BEGIN IMMEDIATE")?;
-        for job in batch {
-            execute(conn, "SAVEPOINT op")?;
-            let keep = job.run(conn);
-            execute(conn, if keep { "RELEASE op" } else { "ROLLBACK TO op; RELEASE op" })?;
-        }
-        execute(conn, "COMMIT")
-    };
-    let outcome = run(conn, batch).map_err(|error| error.to_string());
-    if let Err(why) = &outcome {
-        tracing::error!(why, "a commit failed; its operations were not carried out");
+    let outcome = together(conn, batch).and_then(|all_kept| if all_kept { Ok(()) } else { apart(conn, batch) });
+    outcome.map_err(|error| {
+        tracing::error!(%error, "a commit failed; its operations were not carried out");
         // fails when SQLite has rolled back by itself, which is as good
         let _ = execute(conn, "ROLLBACK");
+        error.to_string()
+    })
+}
+
+/// All or nothing: false when one was refused, and then nothing was kept.
+fn together(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
+    execute(conn, "BEGIN IMMEDIATE")?;
+    if batch.iter_mut().all(|job| job.run(conn)) {
+        execute(conn, "COMMIT")?;
+        return Ok(true);
     }
-    outcome
+    // fails when SQLite has rolled back by itself; the second run finds out why
+    let _ = execute(conn, "ROLLBACK");
+    Ok(false)
+}
+
+/// Each with a savepoint of its own. Should SQLite roll back everything by itself (on a full disk), the
+/// savepoint is gone, and the batch ends there.
+fn apart(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    execute(conn, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        execute(conn, "SAVEPOINT op")?;
+        let keep = job.run(conn);
+        execute(conn, if keep { "RELEASE op" } else { "ROLLBACK TO op; RELEASE op" })?;
+    }
+    execute(conn, "COMMIT")
 }
 
 fn execute(conn: &mut Conn, sql: &str) -> Result<(), StoreError> {
