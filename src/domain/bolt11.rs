@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency, SignedRawBolt11Invoice};
+use lightning_invoice::{
+    Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency, RawTaggedField, SignedRawBolt11Invoice, TaggedField,
+};
 
 use super::{Msat, PaymentHash, Time};
 
@@ -83,7 +85,9 @@ pub fn peek(text: &str) -> Result<Peek, NotAnInvoice> {
 /// When the text is not a BOLT 11 payment request that the specification allows.
 pub fn parse(text: &str) -> Result<Invoice, NotAnInvoice> {
     let text = normalize(text)?;
-    let parsed = Bolt11Invoice::from_str(&text).map_err(|error| NotAnInvoice(error.to_string()))?;
+    let raw = SignedRawBolt11Invoice::from_str(&text).map_err(|error| NotAnInvoice(error.to_string()))?;
+    unambiguous(&raw, &text)?;
+    let parsed = Bolt11Invoice::from_signed(raw).map_err(|error| NotAnInvoice(error.to_string()))?;
     let hash: &[u8; 32] = parsed.payment_hash().as_ref();
     let amount = match parsed.amount_milli_satoshis().map(i64::try_from) {
         None => None,
@@ -99,6 +103,24 @@ pub fn parse(text: &str) -> Result<Invoice, NotAnInvoice> {
     Ok(Invoice { payment_hash: PaymentHash::from(*hash), amount, description, expires_at, text, parsed })
 }
 
+/// Refuses what two readers could understand in two ways: one of them might pay what the other does not expect.
+fn unambiguous(raw: &SignedRawBolt11Invoice, text: &str) -> Result<(), NotAnInvoice> {
+    let invoice = raw.raw_invoice();
+    let is_hash =
+        |field: &&RawTaggedField| matches!(field, RawTaggedField::KnownSemantics(TaggedField::PaymentHash(_)));
+    if invoice.data.tagged_fields.iter().filter(is_hash).count() > 1 {
+        return Err(NotAnInvoice("it has more than one payment hash".into()));
+    }
+    // the parser takes an amount that overflows for none at all
+    if invoice.hrp.raw_amount.is_some() && invoice.amount_pico_btc().is_none() {
+        return Err(NotAnInvoice("it asks for more than there is".into()));
+    }
+    if raw.to_string() != text {
+        return Err(NotAnInvoice("a number in it is not written in its shortest form".into()));
+    }
+    Ok(())
+}
+
 /// The network's name, as people know it.
 pub fn network_name(currency: &Currency) -> &'static str {
     match currency {
@@ -107,5 +129,26 @@ pub fn network_name(currency: &Currency) -> &'static str {
         Currency::Regtest => "regtest",
         Currency::Simnet => "simnet",
         Currency::Signet => "signet",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    #[test]
+    fn the_scheme_and_the_case_are_taken_away() {
+        for text in ["lnbc1x", "LNBC1X", "lightning:lnbc1x", "LIGHTNING:LNBC1X", "Lightning:LNBC1X", "  lnbc1x\n"] {
+            assert_eq!(normalize(text).as_deref(), Ok("lnbc1x"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn mixed_case_nothing_and_too_much_are_refused() {
+        let (longest, longer) = ("a".repeat(super::MAX_LENGTH), "a".repeat(super::MAX_LENGTH + 1));
+        assert_eq!(normalize(&longest).as_deref(), Ok(longest.as_str()));
+        for text in ["lnbC1x", "LNBC1x", "lightning:LNBC1x", "", " ", "lightning:", &longer] {
+            assert!(normalize(text).is_err(), "{text:?}");
+        }
     }
 }

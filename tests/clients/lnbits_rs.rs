@@ -30,10 +30,7 @@ fn order(sat: u64, memo: &str) -> CreateInvoiceRequest {
 
 /// The crate's own wallet type has no balance, so this reads the answer as it came.
 async fn balance(client: &LNBitsClient) -> i64 {
-    let text = client
-        .make_get(LNBitsEndpoint::Wallet, LNBitsRequestKey::InvoiceRead)
-        .await
-        .expect("lnbits-rs: wallet");
+    let text = client.make_get(LNBitsEndpoint::Wallet, LNBitsRequestKey::InvoiceRead).await.expect("lnbits-rs: wallet");
     let json: serde_json::Value = serde_json::from_str(&text).expect("lnbits-rs: wallet is not JSON");
     assert!(json.get("adminkey").is_none(), "the invoice key was told the admin key");
     json["balance"].as_i64().expect("lnbits-rs: balance is not a whole number")
