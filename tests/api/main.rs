@@ -2,6 +2,7 @@
 
 mod databases;
 mod harness;
+mod http;
 mod store;
 mod story;
 #[path = "../tidy.rs"]
