@@ -10,7 +10,6 @@ mod junk;
 mod lists;
 mod live;
 mod matrix;
-mod parameters;
 mod payments;
 mod samples;
 mod transport;

@@ -73,7 +73,7 @@ async fn a_wallet_has_every_field_that_clients_read() {
 async fn wallets_are_listed_by_pages() {
     let server = Server::start().await;
     let (alice, bob) = (server.user("alice").await, server.user("bob").await);
-    for name in ["c", "a", "b"] {
+    for name in ["xc", "xa", "xb"] {
         alice.post("/api/v1/wallet", json!({ "name": name })).await.ok();
     }
     let page = |query: &str| {
@@ -85,10 +85,10 @@ async fn wallets_are_listed_by_pages() {
     assert_eq!((all["data"].as_array().unwrap().len(), &all["total"]), (4, &json!(4)));
     let second = page("sortby=name&direction=desc&limit=1&offset=1").await;
     assert_eq!((second["data"].as_array().unwrap().len(), &second["total"]), (1, &json!(4)));
-    assert_eq!(second["data"][0]["name"], "b");
+    assert_eq!(second["data"][0]["name"], "xb");
     assert_eq!(page("offset=50").await, json!({ "data": [], "total": 4 }));
-    assert_eq!(page("name=a").await["total"], 1);
-    assert_eq!(page("search=B").await["data"][0]["name"], "b");
+    assert_eq!(page("name=xa").await["total"], 1);
+    assert_eq!(page("search=XB").await["data"][0]["name"], "xb");
     assert_eq!(bob.get("/api/v1/wallet/paginated").await.ok()["total"], 1);
     assert_eq!(alice.get("/api/v1/wallet/paginated?sortby=adminkey").await.status, 400);
     assert_eq!(alice.get("/api/v1/wallet/paginated?limit=-1").await.status, 400);
