@@ -136,7 +136,7 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
         Some(shorter) => shorter.to_owned(),
         None => format!("{path}/"),
     };
-    if route::knows(table, &other) && !other.is_empty() {
+    if route::knows(table, &other) && !path.contains("//") {
         let info = request.connection_info();
         let query =
             if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };

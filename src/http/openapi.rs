@@ -111,7 +111,11 @@ impl Sketch {
             path.split('/').filter(|word| !word.is_empty()).map(|word| word.trim_matches(['{', '}'])).collect();
         let id = format!("{}_{}", method.as_str().to_lowercase(), words.join("_").replace(['-', '.'], "_"));
         let operation = OperationBuilder::new().operation_id(Some(id)).securities(Some(accepted(P::RIGHTS)));
-        Self { operation, schemas: Vec::new(), path }
+        let mut sketch = Self { operation, schemas: Vec::new(), path };
+        if P::RIGHTS.iter().any(|(_, right)| *right != Right::Public) {
+            sketch.problem();
+        }
+        sketch
     }
 
     /// The operation and the shapes it mentions.
@@ -138,6 +142,13 @@ impl Sketch {
         let response =
             ResponseBuilder::new().description("Done.").content("application/json", Content::new(Some(schema)));
         self.edit(|operation| operation.response(status, response));
+    }
+
+    fn problem(&mut self) {
+        let schema = self.schema::<super::answer::ProblemBody>();
+        let problem = ResponseBuilder::new().description("What went wrong, and what to change.");
+        let problem = problem.content("application/json", Content::new(Some(schema)));
+        self.edit(|operation| operation.response("default", problem));
     }
 
     fn parameter(&mut self, name: &str, of: Type, place: ParameterIn, about: &str) {
@@ -269,9 +280,6 @@ impl Answer for super::answer::Switched {
 impl<T: Answer, E> Answer for Result<T, E> {
     fn describe(sketch: &mut Sketch) {
         T::describe(sketch);
-        let problem = ResponseBuilder::new().description("What went wrong, and what to change.");
-        let schema = sketch.schema::<super::answer::ProblemBody>();
-        let problem = problem.content("application/json", Content::new(Some(schema)));
-        sketch.edit(|operation| operation.response("default", problem));
+        sketch.problem();
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
 
 use super::{
     House,
@@ -30,11 +30,17 @@ pub trait Permission: Copy + 'static {
 /// Proof, in a handler's arguments, that the caller holds the permission `P`.
 pub struct Caller<P: Permission>(pub P::Proof);
 
+/// The proof that the route left with the request when it let it through.
+pub(super) struct Admitted<P: Permission>(pub(super) P::Proof);
+
 impl<P: Permission> FromRequest for Caller<P> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if let Some(Admitted(proof)) = request.extensions_mut().remove::<Admitted<P>>() {
+            return Box::pin(std::future::ready(Ok(Self(proof))));
+        }
         let request = request.clone();
         Box::pin(async move { P::check(request).await.map(Caller) })
     }

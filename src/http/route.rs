@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{
-    FromRequest, Handler, HttpMessage, HttpResponse, Responder,
+    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder,
     guard::{Guard, GuardContext},
     http::{Method, header},
     web,
@@ -17,7 +17,7 @@ use utoipa::openapi::path::Operation as Described;
 
 use super::{
     openapi::{Answer, Arguments, Sketch},
-    permission::Permission,
+    permission::{Admitted, Permission},
     problem::{Code, Problem},
 };
 use crate::accounts::policy::{Catalogue, Operation, Right};
@@ -47,7 +47,25 @@ where
     H::Output::describe(&mut sketch);
     let (described, schemas) = sketch.finish();
     let operations = P::RIGHTS.to_vec();
-    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(move || web::to(handler.clone())) }
+    let serve = move || {
+        let handler = handler.clone();
+        web::to(move |request, payload| answer::<P, H, Args>(handler.clone(), request, payload))
+    };
+    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(serve) }
+}
+
+/// Answers a request. Who calls is asked before anything else of it is looked at.
+async fn answer<P, H, Args>(handler: H, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error>
+where
+    P: Permission,
+    H: Handler<Args>,
+    Args: FromRequest,
+    H::Output: Responder + 'static,
+{
+    let proof = P::check(request.clone()).await?;
+    request.extensions_mut().insert(Admitted::<P>(proof));
+    let args = Args::from_request(&request, &mut payload.into_inner()).await.map_err(Into::into)?;
+    Ok(handler.call(args).await.respond_to(&request).map_into_boxed_body())
 }
 
 impl Route {
@@ -125,21 +143,28 @@ impl Guard for Numbered {
 /// Serves the table. Paths with fixed words come before paths with variable parts, so that
 /// `/payments/paginated` is not taken for a payment.
 pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
-    let mut paths: BTreeMap<&str, Vec<(usize, &Route)>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Vec<(usize, &Route)>> = BTreeMap::new();
     let mut number = 0;
     for route in routes.iter() {
-        paths.entry(route.path).or_default().push((number, route));
+        paths.entry(shape(route.path)).or_default().push((number, route));
         number += route.operations.len();
     }
     for (path, routes) in paths {
         let allow: Vec<&str> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
         let allow = allow.join(", ");
-        let resource = routes.into_iter().fold(web::resource(path), |resource, (number, route)| {
+        let resource = routes.into_iter().fold(web::resource(path.as_str()), |resource, (number, route)| {
             let guard = Numbered { method: route.method.clone(), number };
             resource.route((route.handler)().guard(guard))
         });
         config.service(resource.default_service(web::to(move || std::future::ready(not_allowed(&allow)))));
     }
+}
+
+/// A path without the names of its variable parts: what tells resources apart. `PUT /wallet/{new_name}` and
+/// `DELETE /wallet/{wallet_id}` are two methods of one resource.
+fn shape(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.starts_with('{') { "{part}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn not_allowed(allow: &str) -> HttpResponse {

@@ -32,11 +32,8 @@ pub async fn shell(
         let (request, _) = request.into_parts();
         return Ok(finish(ServiceResponse::new(request, preflight()), &id));
     }
-    let wants_gzip = request
-        .headers()
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.contains("gzip"));
+    let wants_gzip =
+        request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(takes_gzip);
     let response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
@@ -44,6 +41,14 @@ pub async fn shell(
     let response = with_problem(response, &id);
     let response = if wants_gzip { compressed(response) } else { response };
     Ok(finish(response, &id))
+}
+
+/// Does this Accept-Encoding name gzip without refusing it by a weight of zero (RFC 9110, 12.5.3)?
+fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').filter_map(|coding| coding.trim().strip_prefix("gzip")).any(|rest| {
+        let weight = rest.trim_start_matches([';', ' ']).strip_prefix("q=");
+        weight.and_then(|weight| weight.trim().parse::<f32>().ok()).is_none_or(|weight| weight > 0.0)
+    })
 }
 
 /// The client's own id, if it is a harmless one, or else a new one.

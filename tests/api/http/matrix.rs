@@ -1,0 +1,110 @@
+//! Who may do what: every operation is really called by every kind of caller, and the page of their
+//! answers is reviewed by people.
+
+use std::fmt::Write;
+
+use satchel::{
+    accounts::{
+        acl,
+        policy::{Family, Operation},
+    },
+    http::{catalogue, table},
+};
+use serde_json::json;
+
+use super::{
+    assert_page,
+    samples::{self, SAMPLES},
+    world::{KINDS, Kind, World},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_permission_page_is_the_one_that_was_reviewed() {
+    let mut world = World::new().await;
+    let mut page = format!("{:<50} {:<15}", "operation", "right");
+    let titles = ["none", "invoice", "admin", "session", "super", "deleted", "unknown", "garbage"];
+    for title in titles {
+        write!(page, " {title:>7}").unwrap();
+    }
+    page.push('\n');
+    for operation in catalogue(&table()).operations() {
+        let name = acl::name(operation);
+        write!(page, "{name:<50} {:<15}", operation.right.name()).unwrap();
+        for kind in KINDS {
+            let status = asked(&mut world, operation, kind).await;
+            check(operation, kind, status);
+            write!(page, " {status:>7}").unwrap();
+        }
+        page.push('\n');
+    }
+    assert_page("permission_matrix", &page);
+    world.server.assert_sound().await;
+}
+
+async fn asked(world: &mut World, operation: &Operation, kind: Kind) -> u16 {
+    let name = acl::name(operation);
+    let sample = samples::of(&name);
+    let subject = world.subject(kind).await;
+    if name.contains("undelete") && matches!(kind, Kind::Session | Kind::SuperUser) {
+        subject.send("DELETE", &format!("/api/v1/wallet/{}", subject.wallet), None).await.ok();
+    }
+    let answer =
+        subject.send(&operation.method, &(sample.path)(&subject), sample.body.map(|body| body(&subject))).await;
+    if answer.status >= 400 {
+        super::assert_explained(&answer);
+    }
+    answer.status
+}
+
+/// The answer is what the table of rights says, so that no update of the page can hide a hole.
+fn check(operation: &Operation, kind: Kind, status: u16) {
+    let name = acl::name(operation);
+    if matches!(name.as_str(), "GET /api/v1/ws/{item_id}" | "PUT /api/v1/auth/first_install") {
+        return; // no websocket handshake; already installed
+    }
+    let family = match kind {
+        Kind::InvoiceKey => Some(Family::InvoiceKey),
+        Kind::AdminKey => Some(Family::AdminKey),
+        Kind::Session => Some(Family::Session),
+        Kind::SuperUser => Some(Family::SuperUserSession),
+        _ => None,
+    };
+    let public = operation.right == satchel::accounts::policy::Right::Public;
+    let may = public || family.is_some_and(|family| family.rights().contains(&operation.right));
+    if may {
+        assert!((200..300).contains(&status), "{name} answers {status} to {kind:?}, who may");
+    } else {
+        let refusals: &[u16] =
+            if matches!(kind, Kind::DeletedKey | Kind::UnknownKey) { &[401, 404] } else { &[401, 403] };
+        assert!(refusals.contains(&status), "{name} answers {status} to {kind:?}, who may not");
+    }
+}
+
+#[test]
+fn every_sample_is_of_an_operation() {
+    let operations: Vec<String> = catalogue(&table()).operations().iter().map(acl::name).collect();
+    for sample in SAMPLES {
+        assert!(operations.iter().any(|name| name == sample.operation), "{} is gone", sample.operation);
+    }
+    assert_eq!(SAMPLES.len(), operations.len(), "a sample is there twice");
+}
+
+/// Authentication is decided before the rest of the request is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_learns_nothing_of_his_request() {
+    let mut world = World::new().await;
+    for operation in catalogue(&table()).operations() {
+        if operation.right == satchel::accounts::policy::Right::Public {
+            continue;
+        }
+        let name = acl::name(operation);
+        for kind in [Kind::Anonymous, Kind::UnknownKey, Kind::DeletedKey, Kind::GarbageToken] {
+            let subject = world.subject(kind).await;
+            let path = (samples::of(&name).path)(&subject);
+            let bad = subject.send(&operation.method, &format!("{path}?limit=x&sortby=x"), Some(json!([1]))).await;
+            let good = samples::of(&name).body.map(|body| body(&subject));
+            let good = subject.send(&operation.method, &path, good).await;
+            assert_eq!((bad.status, bad.detail()), (good.status, good.detail()), "{name} for {kind:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One sample request for every operation of the route table: what a client would really send.
+
+use serde_json::{Value, json};
+
+use super::world::Subject;
+
+/// A request that its rightful caller gets a success for.
+pub(super) struct Sample {
+    /// The operation as an access list names it.
+    pub(super) operation: &'static str,
+    /// Where it is sent.
+    pub(super) path: fn(&Subject) -> String,
+    /// What is sent.
+    pub(super) body: Option<fn(&Subject) -> Value>,
+}
+
+const fn plain(operation: &'static str, path: fn(&Subject) -> String) -> Sample {
+    Sample { operation, path, body: None }
+}
+
+const fn with(operation: &'static str, path: fn(&Subject) -> String, body: fn(&Subject) -> Value) -> Sample {
+    Sample { operation, path, body: Some(body) }
+}
+
+/// The samples, in any order: an operation without one fails the matrix.
+pub(super) const SAMPLES: &[Sample] = &[
+    with(
+        "POST /api/v1/auth/register",
+        |_| "/api/v1/auth/register".into(),
+        |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
+    ),
+    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "root", "password": s.password() })),
+    plain("POST /api/v1/auth/logout", |_| "/api/v1/auth/logout".into()),
+    with(
+        "PUT /api/v1/auth/first_install",
+        |_| "/api/v1/auth/first_install".into(),
+        |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
+    ),
+    with("POST /api/v1/account", |_| "/api/v1/account".into(), |_| json!({ "name": "anonymous" })),
+    plain("GET /api/v1/auth", |_| "/api/v1/auth".into()),
+    with(
+        "PATCH /api/v1/auth",
+        |_| "/api/v1/auth".into(),
+        |s| json!({ "user_id": s.user, "username": s.username, "extra": { "first_name": "A" } }),
+    ),
+    with(
+        "PUT /api/v1/auth/me",
+        |_| "/api/v1/auth/me".into(),
+        |s| json!({ "username": s.username, "extra": { "first_name": "A" } }),
+    ),
+    with("PATCH /api/v1/auth/ui", |_| "/api/v1/auth/ui".into(), |_| json!({ "dark": true })),
+    with(
+        "PUT /api/v1/auth/password",
+        |_| "/api/v1/auth/password".into(),
+        |s| {
+            json!({
+                "user_id": s.user, "username": s.username, "password": s.password(), "password_repeat": s.password(),
+                "password_old": s.password()
+            })
+        },
+    ),
+    plain("GET /api/v1/wallet", |_| "/api/v1/wallet".into()),
+    with("POST /api/v1/wallet", |_| "/api/v1/wallet".into(), |_| json!({ "name": "new", "wallet_type": "lightning" })),
+    with("PUT /api/v1/wallet", |_| "/api/v1/wallet".into(), |_| json!({ "name": "renamed" })),
+    with(
+        "PATCH /api/v1/wallet",
+        |_| "/api/v1/wallet".into(),
+        |_| json!({ "name": "n", "icon": "bolt", "color": "red", "currency": "EUR", "pinned": true }),
+    ),
+    plain("DELETE /api/v1/wallet", |_| "/api/v1/wallet".into()),
+    plain("GET /api/v1/wallets", |_| "/api/v1/wallets".into()),
+    plain("GET /api/v1/wallet/paginated", |_| "/api/v1/wallet/paginated".into()),
+    plain("PUT /api/v1/wallet/{new_name}", |_| "/api/v1/wallet/renamed".into()),
+    plain("DELETE /api/v1/wallet/{wallet_id}", |s| format!("/api/v1/wallet/{}", s.wallet)),
+    plain("PUT /api/v1/wallet/reset/{wallet_id}", |s| format!("/api/v1/wallet/reset/{}", s.wallet)),
+    plain("PUT /api/v1/wallet/undelete/{wallet_id}", |s| format!("/api/v1/wallet/undelete/{}", s.wallet)),
+    with(
+        "POST /api/v1/payments#receive",
+        |_| "/api/v1/payments".into(),
+        |_| {
+            json!({
+                "out": false, "amount": 1, "unit": "sat", "memo": "m", "expiry": 600, "extra": { "tag": "t" },
+                "extension": "e", "webhook": "https://example.com/hook", "labels": ["l"], "external_id": "x",
+                "description_hash": "", "unhashed_description": "", "internal": false
+            })
+        },
+    ),
+    with(
+        "POST /api/v1/payments#send",
+        |_| "/api/v1/payments".into(),
+        |s| json!({ "out": true, "bolt11": s.to_pay, "fee_limit_msat": 5000, "extra": {}, "labels": [], "external_id": "y" }),
+    ),
+    plain("GET /api/v1/payments", |_| "/api/v1/payments".into()),
+    plain("GET /api/v1/payments/paginated", |_| "/api/v1/payments/paginated".into()),
+    plain("GET /api/v1/payments/all/paginated", |_| "/api/v1/payments/all/paginated".into()),
+    plain("GET /api/v1/payments/{payment_hash}", |s| format!("/api/v1/payments/{}", s.received)),
+    with(
+        "PUT /api/v1/payments/{payment_hash}/labels",
+        |s| format!("/api/v1/payments/{}/labels", s.received),
+        |_| json!({ "labels": ["rent"] }),
+    ),
+    with(
+        "PATCH /api/v1/payments/extra",
+        |_| "/api/v1/payments/extra".into(),
+        |s| json!({ "payment_hash": s.received, "extra": { "order": 7 } }),
+    ),
+    plain("GET /api/v1/payments/history", |_| "/api/v1/payments/history".into()),
+    plain("GET /api/v1/payments/stats/breakdown", |_| "/api/v1/payments/stats/breakdown".into()),
+    plain("GET /api/v1/payments/stats/count", |_| "/api/v1/payments/stats/count".into()),
+    plain("GET /api/v1/payments/stats/wallets", |_| "/api/v1/payments/stats/wallets".into()),
+    plain("GET /api/v1/payments/stats/daily", |_| "/api/v1/payments/stats/daily".into()),
+    with(
+        "POST /api/v1/payments/decode",
+        |_| "/api/v1/payments/decode".into(),
+        |s| json!({ "data": s.open, "filter_fields": ["payment_hash"] }),
+    ),
+    plain("GET /api/v1/payments/fee-reserve", |s| format!("/api/v1/payments/fee-reserve?invoice={}", s.open)),
+    plain("GET /api/v1/ws/{item_id}", |s| format!("/api/v1/ws/{}", s.admin_key)),
+    with("PUT /users/api/v1/balance", |_| "/users/api/v1/balance".into(), |s| json!({ "id": s.wallet, "amount": 5 })),
+    with(
+        "POST /admin/api/v1/simulation/pay",
+        |_| "/admin/api/v1/simulation/pay".into(),
+        |s| json!({ "bolt11": s.open, "amount_msat": 1000 }),
+    ),
+    with(
+        "POST /admin/api/v1/simulation/invoice",
+        |_| "/admin/api/v1/simulation/invoice".into(),
+        |_| json!({ "amount_msat": 1000, "memo": "m", "expiry": 600 }),
+    ),
+    plain("GET /api/v1/health", |_| "/api/v1/health".into()),
+    plain("GET /api/v1/status", |_| "/api/v1/status".into()),
+    plain("GET /openapi.json", |_| "/openapi.json".into()),
+    plain("GET /api/docs/swagger.json", |_| "/api/docs/swagger.json".into()),
+    plain("GET /docs", |_| "/docs".into()),
+    plain("GET /first_install", |_| "/first_install".into()),
+    plain("GET /", |_| "/".into()),
+    plain("GET /static/{file}", |_| "/static/satchel.css".into()),
+];
+
+/// The sample of an operation.
+pub(super) fn of(operation: &str) -> &'static Sample {
+    let found = SAMPLES.iter().find(|sample| sample.operation == operation);
+    found.unwrap_or_else(|| panic!("{operation} has no sample request: add one in tests/api/http/samples.rs"))
+}
