@@ -2,6 +2,7 @@
 
 mod databases;
 mod harness;
+mod ledger;
 mod store;
 mod story;
 #[path = "../tidy.rs"]
