@@ -88,6 +88,20 @@ impl Parts {
         Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: Some(lock) })
     }
 
+    /// Opens what a check needs beside a running server on the same data folder. The database has to be
+    /// one that servers share; the node belongs to the running server and does not answer here.
+    ///
+    /// # Errors
+    /// When something of it cannot be opened.
+    pub async fn open_beside(settings: &Settings) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        let secrets = Secrets::load(&settings.data_dir, &clock)?;
+        let store = open_store(settings).await?;
+        let source = SimulatedNode::open(Options::new(clock.clone(), secrets.master.0))?;
+        source.set_down(true);
+        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: None })
+    }
+
     /// The ledger alone, for commands that do not serve.
     pub fn ledger(&self) -> Ledger {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());

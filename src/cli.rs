@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use satchel::{
-    app::{self, App, Parts},
+    app::{self, App, Parts, StartError},
     config::{DATABASE_FILE, Settings},
     http,
 };
@@ -119,7 +119,11 @@ async fn check(settings: Settings) -> Result<(), Failure> {
     if settings.postgres()?.is_none() && !settings.data_dir.join(DATABASE_FILE).exists() {
         return Err(format!("there is no database in {}", settings.data_dir.display()).into());
     }
-    let report = Parts::open(&settings).await?.ledger().check().await?;
+    let parts = match Parts::open(&settings).await {
+        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
+        other => other?,
+    };
+    let report = parts.ledger().check().await?;
     say(&report.to_string())?;
     if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults", report.faults.len()).into()) }
 }

@@ -3,7 +3,10 @@
 //! Every job is a loop that can be cut off anywhere: what it does is done by transactions, and what it
 //! did not come to, its next round does.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use tokio::{task::JoinSet, time::sleep};
 
@@ -61,12 +64,13 @@ fn warn(job: &str, outcome: Result<(), impl std::fmt::Display>) {
 async fn follow_source(ledger: Ledger) {
     let mut pause = RETRY.0;
     loop {
-        match ledger.follow_source().await {
-            Ok(()) => pause = RETRY.0,
-            Err(error) => {
-                tracing::warn!(%error, "the funding source's reports are interrupted; listening again soon");
-                pause = (pause * 2).min(RETRY.1);
-            }
+        let since = Instant::now();
+        let outcome = ledger.follow_source().await;
+        // a node that was there for a while and is lost again is called again at once
+        let lasted = outcome.is_ok() || since.elapsed() > RETRY.1;
+        pause = if lasted { RETRY.0 } else { (pause * 2).min(RETRY.1) };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the funding source's reports are interrupted; listening again soon");
         }
         sleep(pause).await;
     }

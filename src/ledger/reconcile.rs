@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{Ledger, LedgerError};
 use crate::{
-    domain::{Kind, Payment, Status},
+    domain::{Kind, Payment, PaymentHash, Status},
     funding::SourceEvent,
     store::types::Failure,
 };
@@ -86,15 +86,28 @@ impl Ledger {
                 SourceEvent::InvoicePaid { payment_hash, amount, preimage } => {
                     self.receive(payment_hash, amount, preimage).await?;
                 }
-                SourceEvent::PaymentChanged { payment_hash } => {
-                    if let Some(attempt) = self.store.attempt_by_hash(payment_hash).await?
-                        && attempt.status == Status::Pending
-                    {
-                        self.ask_about_attempt(&attempt).await?;
-                    }
-                }
+                SourceEvent::PaymentChanged { payment_hash } => self.ask_about_hash(&payment_hash).await?,
             }
             self.store.counter_raise(cursor.clone(), position).await?;
+        }
+        Ok(())
+    }
+
+    /// News of a payment hash is about the attempt that is in flight. Where none is and none succeeded,
+    /// an attempt that was recorded as failed may have been paid after all, and is asked about as well.
+    async fn ask_about_hash(&self, hash: &PaymentHash) -> Result<(), LedgerError> {
+        if let Some(attempt) = self.store.attempt_by_hash(hash.clone()).await? {
+            return if attempt.status == Status::Pending { self.ask_about_attempt(&attempt).await } else { Ok(()) };
+        }
+        for attempt in self.store.payment_by_name(hash.to_string()).await? {
+            if attempt.kind != Kind::External {
+                continue;
+            }
+            self.ask_about_attempt(&attempt).await?;
+            // a source that tells attempts apart by their hash alone would say paid of each of them
+            if self.store.attempt_by_hash(hash.clone()).await?.is_some() {
+                break;
+            }
         }
         Ok(())
     }

@@ -9,7 +9,10 @@ use satchel::{
     clock::Clock,
     config::{Funding, MasterKey, Secrets, Settings},
     domain::{Msat, PaymentHash, Status, Time, WalletId, limits::Limits},
-    funding::simulated::{Options, SimulatedNode},
+    funding::{
+        FundingSource,
+        simulated::{Options, SimulatedNode},
+    },
     ledger::Ledger,
     store::Store,
 };
@@ -31,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) client: Client,
     limits: Limits,
+    source: Option<Arc<dyn FundingSource>>,
     _database: Option<Arc<Database>>,
 }
 
@@ -40,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) node: Option<Arc<SimulatedNode>>,
+    /// What the server takes for its node, where that is not the simulated node itself.
+    pub(crate) source: Option<Arc<dyn FundingSource>>,
     pub(crate) install_token: Option<String>,
 }
 
@@ -55,7 +61,14 @@ impl Plan {
 
     fn on(database: Database) -> Self {
         let limits = Limits { pay_wait_ms: 300, ..Limits::default() };
-        Self { database: Arc::new(database), clock: Clock::system(), limits, node: None, install_token: None }
+        Self {
+            database: Arc::new(database),
+            clock: Clock::system(),
+            limits,
+            node: None,
+            source: None,
+            install_token: None,
+        }
     }
 
     /// A clock that stands still until the test moves it, and ids that are the same every time.
@@ -68,7 +81,7 @@ impl Plan {
         let store = self.database.reopened().await;
         let parts = Parts {
             store: store.clone(),
-            source: node.clone(),
+            source: self.source.clone().unwrap_or_else(|| node.clone()),
             secrets: Secrets {
                 master: MasterKey(MASTER),
                 install_token: self.install_token.map(|token| token.parse().unwrap()),
@@ -97,6 +110,7 @@ impl Plan {
             url,
             client,
             limits: self.limits,
+            source: self.source,
             _database: Some(self.database),
         }
     }
@@ -116,11 +130,17 @@ impl Server {
     /// Stops it; the database and the node go on and can be started with again.
     pub(crate) async fn stop(mut self) -> Plan {
         self.app.take().unwrap().stop().await;
+        self.twin()
+    }
+
+    /// A plan for one more server on the same database and the same node.
+    pub(crate) fn twin(&self) -> Plan {
         Plan {
             database: self._database.clone().unwrap(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
             node: Some(self.node.clone()),
+            source: self.source.clone(),
             install_token: None,
         }
     }
@@ -263,6 +283,12 @@ impl Answer {
 }
 
 impl Caller {
+    /// Somebody who calls a server at this address, with this header.
+    pub(crate) fn of(url: &str, header: Option<(&str, &str)>) -> Self {
+        let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { client: Client::new(), url: url.to_owned(), header }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
@@ -295,6 +321,17 @@ impl Caller {
         body: Option<Vec<u8>>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.attempt(method, path, body, headers).await.unwrap()
+    }
+
+    /// The same for a server that may be gone.
+    pub(crate) async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Answer> {
         let mut request = self.client.request(method, format!("{}{path}", self.url));
         if let Some((name, value)) = &self.header {
             request = request.header(name, value);
@@ -305,10 +342,10 @@ impl Caller {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, body, text }
+        Ok(Answer { status, headers, body, text })
     }
 }

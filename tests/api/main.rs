@@ -5,7 +5,7 @@ mod clients;
 mod databases;
 mod docker;
 mod harness;
-mod http;
+mod ledger;
 mod store;
 mod story;
 #[path = "../tidy.rs"]
