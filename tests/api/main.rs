@@ -5,7 +5,9 @@ mod clients;
 mod databases;
 mod docker;
 mod harness;
+mod http;
 mod ledger;
+mod pages;
 mod store;
 mod story;
 #[path = "../tidy.rs"]
