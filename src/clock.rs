@@ -12,7 +12,7 @@ pub struct Clock(Arc<Source>);
 
 enum Source {
     System,
-    Seeded { now: Mutex<Time>, random: Mutex<StdRng> },
+    Seeded { now: Mutex<Time>, random: Box<Mutex<StdRng>> },
 }
 
 impl Clock {
@@ -23,7 +23,7 @@ impl Clock {
 
     /// A clock that stands at `start` until it is moved, and bytes that follow from `seed`.
     pub fn seeded(start: Time, seed: u64) -> Self {
-        let random = Mutex::new(StdRng::seed_from_u64(seed));
+        let random = Box::new(Mutex::new(StdRng::seed_from_u64(seed)));
         Self(Arc::new(Source::Seeded { now: Mutex::new(start), random }))
     }
 

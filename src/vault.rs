@@ -70,7 +70,8 @@ impl Vault {
 
 fn mac(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of any length; the fallback is never reached
-    <Hmac<Sha256> as Mac>::new_from_slice(key).unwrap_or_else(|_| <Hmac<Sha256> as Mac>::new(&Default::default()))
+    <Hmac<Sha256> as Mac>::new_from_slice(key)
+        .unwrap_or_else(|_| <Hmac<Sha256> as Mac>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()))
 }
 
 fn derive(master: &[u8; 32], purpose: &str) -> [u8; 32] {

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(compiled(&["POST /api/v1/payments#receive"]), [1]);
         assert_eq!(compiled(&["POST /api/v1/payments#send", "GET /api/v1/payments/*"]), [2, 3]);
         assert_eq!(compiled(&["GET /api/v1/payments/{payment_hash}"]), [3]);
-        assert_eq!(compiled(&[]), [] as [usize; 0]);
+        assert_eq!(compiled(&[]), Vec::<usize>::new());
     }
 
     #[test]

@@ -53,7 +53,8 @@ struct PutMe {
     /// 2–20 letters, digits, dots or underscores.
     #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 20>")]
     username: Option<String>,
-    /// Profile keys to set: first_name, last_name, display_name, picture, visible_wallet_count, notifications, labels.
+    /// Profile keys to set: `first_name`, `last_name`, `display_name`, `picture`, `visible_wallet_count`,
+    /// `notifications`, `labels`.
     #[serde(default)]
     #[schema(value_type = Object)]
     extra: Option<Map<String, Value>>,

@@ -65,6 +65,7 @@ struct Credentials {
     password: String,
 }
 
+#[expect(clippy::struct_field_names, reason = "the name is the wire contract's")]
 #[derive(Deserialize, ToSchema)]
 struct FirstInstall {
     /// 2–20 letters, digits, dots or underscores.
@@ -76,7 +77,7 @@ struct FirstInstall {
     /// The same.
     #[serde(deserialize_with = "lenient::text_between::<_, 8, 50>")]
     password_repeat: String,
-    /// What the operator set as SATCHEL_FIRST_INSTALL_TOKEN, if he did.
+    /// What the operator set as `SATCHEL_FIRST_INSTALL_TOKEN`, if he did.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     first_install_token: Option<String>,
 }

@@ -94,7 +94,7 @@ fn accepted(rights: &[(&str, Right)]) -> Vec<SecurityRequirement> {
     }
     let carries = |family: &Family| rights.iter().any(|(_, right)| family.rights().contains(right));
     let families = Family::ALL.into_iter().filter(carries);
-    families.map(|family| SecurityRequirement::new(scheme_name(family), [] as [&str; 0])).collect()
+    families.map(|family| SecurityRequirement::new(scheme_name(family), std::iter::empty::<&str>())).collect()
 }
 
 /// An operation under description.
@@ -184,8 +184,10 @@ pub trait Answer {
 macro_rules! arguments {
     ($($arg:ident)*) => {
         impl<P: Permission, $($arg: Argument),*> Arguments<P> for (Caller<P>, $($arg,)*) {
-            #[allow(unused_variables, reason = "the list may be empty")]
-            fn describe(sketch: &mut Sketch) { $($arg::describe(sketch);)* }
+            fn describe(sketch: &mut Sketch) {
+                let _ = &sketch; // the list may be empty
+                $($arg::describe(sketch);)*
+            }
         }
     };
 }

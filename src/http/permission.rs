@@ -136,16 +136,14 @@ impl Permission for WalletReceiveOrSend {
     type Proof = EitherCaller;
     const RIGHTS: &'static [(&'static str, Right)] = &[("receive", Right::WalletReceive), ("send", Right::WalletSend)];
 
-    fn check(request: HttpRequest) -> impl Future<Output = Result<EitherCaller, Problem>> + 'static {
-        async move {
-            let caller = wallet_caller(&request).await?;
-            let first = number_of(&request)?;
-            let routes = caller.principal.policy.routes;
-            if routes.contains(first) || routes.contains(first + 1) {
-                Ok(EitherCaller { caller, first })
-            } else {
-                Err(refusal(&caller))
-            }
+    async fn check(request: HttpRequest) -> Result<EitherCaller, Problem> {
+        let caller = wallet_caller(&request).await?;
+        let first = number_of(&request)?;
+        let routes = caller.principal.policy.routes;
+        if routes.contains(first) || routes.contains(first + 1) {
+            Ok(EitherCaller { caller, first })
+        } else {
+            Err(refusal(&caller))
         }
     }
 }

@@ -130,8 +130,8 @@ impl Problem {
         self
     }
 
-    fn because(mut self, cause: impl ToString) -> Self {
-        self.cause = Some(cause.to_string());
+    fn because(mut self, cause: &str) -> Self {
+        self.cause = Some(cause.to_owned());
         self
     }
 

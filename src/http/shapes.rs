@@ -178,6 +178,7 @@ impl From<WalletWithKeys> for WalletShape {
 }
 
 /// A person with his wallets.
+#[expect(clippy::struct_excessive_bools, reason = "the flags are the wire contract's")]
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserShape {

@@ -20,9 +20,9 @@ const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
 const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
-const CLEAN_EVERY: Duration = Duration::from_secs(3600);
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Between two self-checks.
-const CHECK_EVERY: Duration = Duration::from_secs(24 * 3600);
+const CHECK_EVERY: Duration = Duration::from_hours(24);
 
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {

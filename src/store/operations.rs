@@ -4,14 +4,17 @@
 
 use std::sync::Arc;
 
-use super::{Backend, Store, StoreError, postgres, sqlite, types::*};
+use super::{
+    Backend, Store, StoreError, postgres, sqlite,
+    types::{Adjustment, Audit, Failure, GroupTotals, Posted, Receipt, Settlement, SpanTotals, Transfer, Transferred},
+};
 use crate::domain::{
+    Account, AccountId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
     account::Session,
     event::Event,
     filter::Listing,
     payment::{NewPayment, Scope},
     wallet::WalletPatch,
-    *,
 };
 
 macro_rules! operations {

@@ -243,7 +243,10 @@ fn write_loop(mut conn: Conn, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         }
         let committed = commit(&mut conn, &mut batch);
         for job in batch.drain(..) {
-            job.finish(committed.as_ref().map(|()| ()).map_err(String::as_str));
+            job.finish(match &committed {
+                Ok(()) => Ok(()),
+                Err(why) => Err(why.as_str()),
+            });
         }
     }
 }

@@ -1,4 +1,12 @@
 //! Everything that is tested from outside, in one binary: linking once is most of what tests cost.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+#![allow(clippy::pedantic, reason = "tests are read for what they say, not for how")]
 
 mod bolt11;
 mod clients;

@@ -7,7 +7,7 @@ use lnbits_rs::api::invoice::CreateInvoiceRequest;
 use lnbits_rs::api::{LNBitsEndpoint, LNBitsRequestKey};
 
 /// The two keys of a wallet.
-pub struct Keys {
+pub(super) struct Keys {
     pub admin: String,
     pub invoice: String,
 }
@@ -37,7 +37,7 @@ async fn balance(client: &LNBitsClient) -> i64 {
 }
 
 /// Wallet A needs no money, wallet B at least 100 sat. Panics at the first deviation.
-pub async fn story(url: &str, a: Keys, b: Keys) {
+pub(super) async fn story(url: &str, a: Keys, b: Keys) {
     let payee = client(url, &a.admin, &a.invoice);
     let payer = client(url, &b.admin, &b.invoice);
 

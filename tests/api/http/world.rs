@@ -110,11 +110,6 @@ impl World {
             to_pay: text(&to_pay, "bolt11"),
         }
     }
-
-    /// Another wallet's invoice that can still be paid.
-    pub(super) async fn payable(&self) -> String {
-        text(&self.partner.new_invoice(1).await, "bolt11")
-    }
 }
 
 impl Subject {

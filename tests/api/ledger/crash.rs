@@ -1,8 +1,13 @@
 //! A server that dies at a labelled point of a payment and is started again on the same database and node.
 
+use std::sync::Arc;
+
 use satchel::{
     domain::{Kind, Status, payment::NewPayment},
-    funding::simulated::{Options, Point, Script, SimulatedNode},
+    funding::{
+        FundingSource,
+        simulated::{Options, Point, Script, SimulatedNode},
+    },
 };
 use serde_json::json;
 
@@ -16,7 +21,7 @@ async fn die_at(plan: Plan, point: Point, script: Script) -> (Server, Wallet, St
     let plan = plan.seeded();
     let node = SimulatedNode::open(Options::new(plan.clock.clone(), [9; 32])).unwrap();
     // the node's own reports would save the dying server
-    let source = Some(Double::silent(&node) as _);
+    let source: Option<Arc<dyn FundingSource>> = Some(Double::silent(&node));
     let server = Plan { node: Some(node), source, ..plan }.start().await;
     let wallet = server.wallet(2000).await;
     let bolt11 = server.outside_invoice(1_000_000, "");

@@ -72,7 +72,7 @@ async fn s32_s33_one_request_of_ours_is_paid_once_by_whoever_is_first() {
     let bolt11 = invoice_of(&shop, 1000).await;
     // upper case is the same request
     let upper = bolt11.to_uppercase();
-    let pay = |at: usize| if at % 2 == 0 { one.pay(&bolt11) } else { other.pay(&upper) };
+    let pay = |at: usize| if at.is_multiple_of(2) { one.pay(&bolt11) } else { other.pay(&upper) };
     let answers = join_all((0..20).map(pay)).await;
     assert_eq!(successes(&answers), 1);
     let answers = join_all((0..2).map(pay)).await;
