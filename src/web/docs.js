@@ -59,7 +59,7 @@ function showOperation(doc, operation) {
   const button = h("button", { type: "button", class: "op-head", "aria-expanded": "false", "aria-controls": body.id },
     h("span", { class: `method ${operation.method.toLowerCase()}` }, operation.method), " ",
     h("span", { class: "path" }, breakable(operation.path)), " ",
-    h("span", { class: "summary" }, operation.deprecated && "Deprecated. ", operation.summary));
+    h("span", { class: "summary" }, operation.deprecated && "Deprecated. ", inline(operation.summary ?? "")));
   const node = h("article", { class: "op", id: operation.id }, h("h3", {}, button), body);
   const entry = {
     operation, node, button,
