@@ -70,6 +70,9 @@ impl From<diesel::result::Error> for StoreError {
         {
             return Refusal::Missing("room in the wallet").into(); // more than all the bitcoin there will be
         }
+        if error.to_string().contains("bigint out of range") {
+            return Refusal::Missing("room in the wallet").into(); // the same, beyond what can be written at all
+        }
         let unavailable = match &error {
             Error::DatabaseError(kind, info) => {
                 let text = info.message();
