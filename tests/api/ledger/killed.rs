@@ -6,9 +6,15 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    sql_query,
+    sql_types::{BigInt, Bool, Text},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -78,12 +84,13 @@ impl Told {
     }
 }
 
-/// What the node wrote down: amounts received, what left for good, and which attempts began.
+/// What the node wrote down: amounts received, what left for good, and which attempts it knows.
 #[derive(Default)]
 struct Journal {
     received: HashMap<String, i64>,
     sent: HashMap<String, Vec<i64>>,
-    begun: HashSet<String>,
+    attempts: HashSet<i64>,
+    paid: HashSet<i64>,
 }
 
 impl Journal {
@@ -91,19 +98,80 @@ impl Journal {
         let (mut journal, mut costs) = (Self::default(), HashMap::new());
         for line in folder.journal().lines() {
             let fact: Value = serde_json::from_str(line).unwrap();
-            let (hash, attempt) = (text(&fact, "hash"), fact["attempt"].as_i64());
+            let hash = text(&fact, "hash");
+            let amount = |name: &str| fact[name].as_i64().unwrap();
             match fact["fact"].as_str().unwrap() {
-                "received" => drop(journal.received.insert(hash, fact["amount"].as_i64().unwrap())),
+                "received" => drop(journal.received.insert(hash, amount("amount"))),
                 "accepted" => {
-                    costs.insert(attempt, fact["amount"].as_i64().unwrap() + fact["fee"].as_i64().unwrap());
-                    journal.begun.insert(hash);
+                    costs.insert(amount("attempt"), amount("amount") + amount("fee"));
+                    journal.attempts.insert(amount("attempt"));
                 }
-                "ended" if fact["ending"] == "paid" => journal.sent.entry(hash).or_default().push(costs[&attempt]),
-                "ended" => drop(journal.begun.insert(hash)),
+                "ended" => {
+                    let attempt = amount("attempt");
+                    journal.attempts.insert(attempt);
+                    if fact["ending"] == "paid" {
+                        assert!(journal.paid.insert(attempt), "attempt {attempt} was paid twice");
+                        journal.sent.entry(hash).or_default().push(costs[&attempt]);
+                    }
+                }
                 other => panic!("unknown fact {other}"),
             }
         }
         journal
+    }
+}
+
+/// A payment as the database has it. What pays outside is one attempt, which the node knows by this id.
+#[derive(QueryableByName, Debug)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Text)]
+    payment_hash: String,
+    #[diesel(sql_type = Bool)]
+    dispatched: bool,
+}
+
+impl Row {
+    fn all(folder: &Folder) -> Vec<Self> {
+        let mut conn = SqliteConnection::establish(folder.file("satchel.sqlite3").to_str().unwrap()).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout=5000; PRAGMA query_only=ON;").unwrap();
+        let sql = "SELECT id, kind, status, payment_hash, dispatched_at IS NOT NULL AS dispatched FROM payments";
+        sql_query(sql).load(&mut conn).unwrap()
+    }
+
+    fn is(&self, kind: &str, status: &str) -> bool {
+        self.kind == kind && self.status == status
+    }
+
+    /// Marked as handed over, and never reached the node: it stays held, since nobody can tell it from a
+    /// payment under way.
+    fn in_the_dark(&self, journal: &Journal) -> bool {
+        self.is("external", "pending") && self.dispatched && !journal.attempts.contains(&self.id)
+    }
+
+    /// Still to be booked.
+    fn open(&self, journal: &Journal) -> bool {
+        let awaited = self.kind != "invoice" || journal.received.contains_key(&self.payment_hash);
+        self.status == "pending" && awaited && !self.in_the_dark(journal)
+    }
+}
+
+/// Waits until everything is booked that the node knows.
+async fn until_booked(folder: &Folder) -> (Journal, Vec<Row>) {
+    let begin = Instant::now();
+    loop {
+        let (journal, rows) = (Journal::read(folder), Row::all(folder));
+        let open: Vec<_> = rows.iter().filter(|row| row.open(&journal)).collect();
+        if open.is_empty() {
+            return (journal, rows);
+        }
+        assert!(begin.elapsed() < Duration::from_secs(40), "never booked, though the node knows: {open:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -161,22 +229,12 @@ async fn s25_to_s28_killed_at_any_moment_it_loses_nothing_and_pays_nothing_twice
     }
 
     let mut process = Process::start(&folder).await;
-    // what was marked as handed over and never reached the node stays held: nobody can tell it from a
-    // payment under way
-    let in_the_dark = |payment: &Value, journal: &Journal| {
-        is(payment, "pending") && !journal.begun.contains(payment["payment_hash"].as_str().unwrap())
-    };
-    until("everything that the node knows is booked", || async {
-        let (journal, sent) = (Journal::read(&folder), payments(&process, &actors.payer).await);
-        let got = payments(&process, &actors.shop).await;
-        let open = |payment: &&Value| is(payment, "pending") && !in_the_dark(payment, &journal);
-        let owed = |payment: &&Value| {
-            is(payment, "pending") && journal.received.contains_key(payment["payment_hash"].as_str().unwrap())
-        };
-        !sent.iter().any(|payment| open(&payment)) && !got.iter().any(|payment| owed(&payment))
-    })
-    .await;
-    let journal = Journal::read(&folder);
+    let (journal, rows) = until_booked(&folder).await;
+    let settled: HashSet<i64> = rows.iter().filter(|row| row.is("external", "success")).map(|row| row.id).collect();
+    assert_eq!(settled, journal.paid, "the ledger and the node disagree about which attempts were paid");
+    // a hash has one attempt at most that has not failed
+    let in_the_dark: HashSet<_> =
+        rows.iter().filter(|row| row.in_the_dark(&journal)).map(|row| row.payment_hash.as_str()).collect();
     let (sent, got) = (payments(&process, &actors.payer).await, payments(&process, &actors.shop).await);
     let (mut balance, mut earned) = (CREDIT * 1000, 0);
     let (mut paid, mut outside, mut dark) = (HashSet::new(), 0, 0);
@@ -196,13 +254,14 @@ async fn s25_to_s28_killed_at_any_moment_it_loses_nothing_and_pays_nothing_twice
                 assert_eq!(at_the_node, [cost], "{payment}");
                 outside += 1;
             }
-        } else if in_the_dark(payment, &journal) {
+        } else if is(payment, "pending") && in_the_dark.contains(hash.as_str()) {
             balance -= cost;
             dark += 1;
         } else {
             assert!(is(payment, "failed"), "{payment}");
         }
     }
+    assert_eq!(dark, in_the_dark.len());
     for (hash, costs) in &journal.sent {
         assert!(paid.contains(hash), "{costs:?} left for {hash}, and the ledger does not know");
     }
