@@ -1,7 +1,7 @@
 //! Plain types and pure rules: what a wallet, a payment and an amount are, and what is allowed.
 //!
 //! Nothing here does I/O or knows of HTTP, a database connection or a node. The only thing the
-//! types know of the store is how each is written into one column ([`column`]).
+//! types know of the store is how each is written into one column ([`mod@column`]).
 
 pub mod account;
 pub mod bolt11;

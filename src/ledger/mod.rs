@@ -8,7 +8,7 @@
 //! as it takes.
 //!
 //! The ledger never sees a request, and no handler's own future moves money: work that must not be
-//! cut off runs as a task of the server's ([`Ledger::spawn`]).
+//! cut off runs as a task of the server's (`Ledger::spawn`).
 
 mod adjust;
 mod check;

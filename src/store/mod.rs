@@ -1,7 +1,7 @@
 //! What the server remembers, on either database.
 //!
 //! Every operation is one line below and one function in `queries/`. The query files mention no
-//! database: they are compiled twice, under [`sqlite`] and under [`postgres`], which say what a
+//! database: they are compiled twice, under `sqlite` and under `postgres`, which say what a
 //! connection is. Each operation is one transaction and returns only when that transaction is on
 //! disk. Money is decided by guarded statements (`UPDATE … WHERE balance_msat >= ?`) whose row
 //! count is looked at, never by reading, comparing and writing back; so any number of servers may
