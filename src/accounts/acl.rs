@@ -3,9 +3,11 @@
 //!
 //! An entry is a method and a path as the documentation writes it, `GET /api/v1/wallet`. The path may
 //! leave the names of its variable parts open (`/api/v1/payments/*`), and `#receive` or `#send` picks
-//! one of the things that a route does. Routes of the super user are never in an access list.
+//! one of the things that a route does. `READ /api/v1/payments` and `WRITE /api/v1/payments` stand for everything
+//! under a path that reads or that changes something: the older shape of access lists says it that way.
+//! What no token can carry, such as the super user's routes, is never in an access list.
 
-use super::policy::{Catalogue, Operation, Right, RouteSet};
+use super::policy::{Catalogue, Family, Operation, RouteSet};
 
 /// An entry that matches no operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,19 +34,25 @@ pub fn compile<S: AsRef<str>>(catalogue: &Catalogue, entries: &[S]) -> Result<Ro
     let mut routes = RouteSet::default();
     for entry in entries {
         let entry = entry.as_ref();
-        let wanted = Entry::parse(entry);
-        let mut matched = false;
-        for (number, operation) in catalogue.operations().iter().enumerate() {
-            if grantable(operation) && wanted.as_ref().is_some_and(|wanted| wanted.matches(operation)) {
-                routes.insert(number);
-                matched = true;
-            }
-        }
-        if !matched {
+        let named = named(catalogue, entry);
+        if named == RouteSet::default() {
             return Err(UnknownEntry { entry: entry.to_owned(), nearest: nearest(catalogue, entry) });
         }
+        routes = routes.or(&named);
     }
     Ok(routes)
+}
+
+/// Compiles a list that was accepted before; entries whose route is gone since then allow nothing.
+pub fn compile_known<S: AsRef<str>>(catalogue: &Catalogue, entries: &[S]) -> RouteSet {
+    entries.iter().fold(RouteSet::default(), |routes, entry| routes.or(&named(catalogue, entry.as_ref())))
+}
+
+/// The operations that one entry names.
+fn named(catalogue: &Catalogue, entry: &str) -> RouteSet {
+    let Some(wanted) = Entry::parse(entry) else { return RouteSet::default() };
+    let operations = catalogue.operations().iter().enumerate();
+    operations.filter(|(_, op)| grantable(op) && wanted.matches(op)).map(|(number, _)| number).collect()
 }
 
 /// The entry that names exactly this operation.
@@ -54,7 +62,7 @@ pub fn name(operation: &Operation) -> String {
 }
 
 fn grantable(operation: &Operation) -> bool {
-    !matches!(operation.right, Right::SuperUser | Right::Public)
+    Family::AclToken.rights().contains(&operation.right)
 }
 
 struct Entry<'a> {
@@ -76,6 +84,10 @@ impl<'a> Entry<'a> {
 
     fn matches(&self, operation: &Operation) -> bool {
         let path: Vec<&str> = operation.path.trim_start_matches('/').split('/').collect();
+        let reads = matches!(operation.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        if self.method == "READ" || self.method == "WRITE" {
+            return reads == (self.method == "READ") && self.fork.is_none() && path.starts_with(&self.path);
+        }
         let variable = |part: &str| part.starts_with('{') && part.ends_with('}');
         let same =
             |(mine, theirs): (&&str, &&str)| mine == theirs || (variable(theirs) && (*mine == "*" || variable(mine)));
@@ -145,6 +157,8 @@ mod tests {
         assert_eq!(compiled(&["POST /api/v1/payments#receive"]), [1]);
         assert_eq!(compiled(&["POST /api/v1/payments#send", "GET /api/v1/payments/*"]), [2, 3]);
         assert_eq!(compiled(&["GET /api/v1/payments/{payment_hash}"]), [3]);
+        assert_eq!(compiled(&["READ /api/v1/payments", "WRITE /api/v1/payments"]), [1, 2, 3]);
+        assert_eq!(compiled(&["READ /api/v1"]), [0, 3]);
         assert_eq!(compiled(&[]), Vec::<usize>::new());
     }
 
@@ -153,8 +167,16 @@ mod tests {
         let refused = |entry: &str| compile(&catalogue(), &[entry]).unwrap_err();
         assert_eq!(refused("GET /api/v1/walet").nearest.first().map(String::as_str), Some("GET /api/v1/wallet"));
         assert!(refused("GET /admin/api/v1/settings").nearest.iter().all(|name| !name.contains("admin")));
-        for entry in ["", "GET", "/api/v1/wallet", "GET api/v1/wallet", "POST /api/v1/payments#steal", "GET /api/v1/*"]
-        {
+        for entry in [
+            "",
+            "GET",
+            "/api/v1/wallet",
+            "GET api/v1/wallet",
+            "POST /api/v1/payments#steal",
+            "GET /api/v1/*",
+            "READ /admin",
+            "READ /api/v1/wal",
+        ] {
             refused(entry);
         }
     }

@@ -104,6 +104,8 @@ impl Accounts {
             expires_at: now.plus_seconds(self.limits.session_minutes.saturating_mul(60)),
             revoked_at: None,
             user_agent: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+            last_used_at: None,
+            last_used_ip: None,
         };
         let token = self.tokens.sign(account, &session);
         let access_token = token.ok_or_else(|| AccountError::invalid("The session could not be signed."))?;

@@ -3,10 +3,15 @@
 //! Every credential, of whatever family, resolves to one [`Principal`] with one [`Policy`]; a route
 //! asks whether its own bit is set there, and no handler asks which kind of credential it was.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
 
 use super::WalletCard;
-use crate::domain::{AccountId, SessionId, Time};
+use crate::domain::{
+    AccountId, CredentialId, Msat, SessionId, Time, WalletId,
+    credential::{Budget, Scope},
+};
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,9 +26,13 @@ pub enum Right {
     WalletSend,
     /// Renaming, changing and deleting the wallet.
     WalletManage,
-    /// The account: its profile and all its wallets.
+    /// The account's wallets: listing, making and restoring them, and what they add up to.
+    Wallets,
+    /// The account: its profile and its people.
     Account,
-    /// What lets somebody else into the account: passwords and new credentials.
+    /// Handing out credentials for the account: keys, access lists, tokens.
+    Credentials,
+    /// What lets somebody into the account: passwords, logins, second factors.
     AccountSecrets,
     /// The whole server.
     SuperUser,
@@ -31,13 +40,15 @@ pub enum Right {
 
 impl Right {
     /// Every right, weakest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Public,
         Self::WalletRead,
         Self::WalletReceive,
         Self::WalletSend,
         Self::WalletManage,
+        Self::Wallets,
         Self::Account,
+        Self::Credentials,
         Self::AccountSecrets,
         Self::SuperUser,
     ];
@@ -50,7 +61,9 @@ impl Right {
             Self::WalletReceive => "WalletReceive",
             Self::WalletSend => "WalletSend",
             Self::WalletManage => "WalletManage",
+            Self::Wallets => "Wallets",
             Self::Account => "Account",
+            Self::Credentials => "Credentials",
             Self::AccountSecrets => "AccountSecrets",
             Self::SuperUser => "SuperUser",
         }
@@ -60,10 +73,16 @@ impl Right {
 /// The families of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// A wallet's admin key.
-    AdminKey,
     /// A wallet's invoice key.
     InvoiceKey,
+    /// A wallet's admin key.
+    AdminKey,
+    /// The key of an anonymous session.
+    AnonymousKey,
+    /// A token of an access list; the list bounds it further.
+    AclToken,
+    /// A named API key; its scope bounds it further.
+    ApiKey,
     /// A login's session token.
     Session,
     /// The super user's session token.
@@ -71,17 +90,53 @@ pub enum Family {
 }
 
 impl Family {
-    /// Every family.
-    pub const ALL: [Self; 4] = [Self::InvoiceKey, Self::AdminKey, Self::Session, Self::SuperUserSession];
+    /// Every family, weakest first.
+    pub const ALL: [Self; 7] = [
+        Self::InvoiceKey,
+        Self::AdminKey,
+        Self::AnonymousKey,
+        Self::AclToken,
+        Self::ApiKey,
+        Self::Session,
+        Self::SuperUserSession,
+    ];
 
-    /// **The** table: which credential carries which right.
+    /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
-        use Right::{Account, AccountSecrets, Public, WalletManage, WalletRead, WalletReceive, WalletSend};
+        use Right::{
+            Account, AccountSecrets, Credentials, Public, WalletManage, WalletRead, WalletReceive, WalletSend, Wallets,
+        };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
             Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage],
-            Self::Session => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Account, AccountSecrets],
+            Self::AnonymousKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
+            Self::AclToken | Self::ApiKey => {
+                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets, Account, Credentials]
+            }
+            Self::Session => &[
+                Public,
+                WalletRead,
+                WalletReceive,
+                WalletSend,
+                WalletManage,
+                Wallets,
+                Account,
+                Credentials,
+                AccountSecrets,
+            ],
             Self::SuperUserSession => &Right::ALL,
+        }
+    }
+
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvoiceKey => "invoice key",
+            Self::AdminKey => "admin key",
+            Self::AnonymousKey => "anonymous session",
+            Self::AclToken => "ACL token",
+            Self::ApiKey => "API key",
+            Self::Session | Self::SuperUserSession => "session",
         }
     }
 }
@@ -121,10 +176,29 @@ impl Catalogue {
         &self.operations
     }
 
+    /// Everything that a scope names; what an access list names is compiled from the list.
+    pub fn within(&self, scope: Scope) -> RouteSet {
+        let named = |operation: &Operation| match scope {
+            Scope::Full => true,
+            Scope::Read => operation.method == "GET",
+            Scope::Stats => operation.method == "GET" && is_statistic(operation.path),
+            Scope::Receive => matches!(operation.right, Right::WalletRead | Right::WalletReceive),
+            Scope::Acl => false,
+        };
+        let named =
+            |operation: &Operation| operation.right == Right::Public && scope != Scope::Stats || named(operation);
+        self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
+    }
+
     /// Everything that a family of credentials may do.
     pub fn allowed(&self, family: Family) -> RouteSet {
         self.by_family.iter().find(|(known, _)| *known == family).map_or_else(RouteSet::default, |(_, set)| *set)
     }
+}
+
+/// Does the path answer counts and totals and nothing else?
+fn is_statistic(path: &str) -> bool {
+    path.starts_with("/api/v1/payments/stats/") || path == "/api/v1/payments/history"
 }
 
 /// A set of operations by their numbers: asking costs the same for two as for two hundred.
@@ -147,6 +221,20 @@ impl RouteSet {
         self.0.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
+    /// Is everything of the other in it, too?
+    pub fn covers(&self, other: &Self) -> bool {
+        self.and(other) == *other
+    }
+
+    /// What is in one of them.
+    pub fn or(&self, other: &Self) -> Self {
+        let mut either = *self;
+        for (mine, theirs) in either.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        either
+    }
+
     /// What is in both.
     pub fn and(&self, other: &Self) -> Self {
         let mut both = *self;
@@ -166,12 +254,102 @@ impl FromIterator<usize> for RouteSet {
 }
 
 /// What a credential allows, compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Which operations.
     pub routes: RouteSet,
+    /// Which wallets of the account; `None` for all.
+    pub wallets: Option<Vec<WalletId>>,
+    /// The largest payment.
+    pub max_amount: Option<Msat>,
+    /// The most that routing one payment may cost.
+    pub max_fee: Option<Msat>,
+    /// The budgets that its spending counts against: its own and those of the credentials that minted it.
+    pub budgets: Vec<Budget>,
+    /// The networks it may be used from: one of each list. No list, no restriction.
+    pub sources: Vec<Vec<IpNet>>,
     /// Until when; `None` for ever.
     pub expires_at: Option<Time>,
+}
+
+impl Policy {
+    /// Allows these operations without further limits.
+    pub fn of(routes: RouteSet) -> Self {
+        Self {
+            routes,
+            wallets: None,
+            max_amount: None,
+            max_fee: None,
+            budgets: Vec::new(),
+            sources: Vec::new(),
+            expires_at: None,
+        }
+    }
+
+    /// What both allow: a credential never exceeds the one that minted it.
+    pub fn within(self, other: &Self) -> Self {
+        let wallets = match (self.wallets, &other.wallets) {
+            (Some(mine), Some(theirs)) => Some(mine.into_iter().filter(|wallet| theirs.contains(wallet)).collect()),
+            (mine, theirs) => mine.or_else(|| theirs.clone()),
+        };
+        Self {
+            routes: self.routes.and(&other.routes),
+            wallets,
+            max_amount: least(self.max_amount, other.max_amount),
+            max_fee: least(self.max_fee, other.max_fee),
+            budgets: [self.budgets, other.budgets.clone()].concat(),
+            sources: [self.sources, other.sources.clone()].concat(),
+            expires_at: least(self.expires_at, other.expires_at),
+        }
+    }
+
+    /// May it be used on this wallet of its account?
+    pub fn reaches(&self, wallet: &WalletId) -> bool {
+        self.wallets.as_ref().is_none_or(|wallets| wallets.contains(wallet))
+    }
+
+    /// May it be used from this address?
+    pub fn admits(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        self.sources.iter().all(|networks| networks.iter().any(|network| network.contains(&from)))
+    }
+
+    /// Is there anything that it may not do, or not always, although its routes allow it? Such a
+    /// credential must not learn a key that has no such bounds.
+    pub fn is_bounded(&self) -> bool {
+        let Self { routes: _, wallets, max_amount, max_fee, budgets, sources, expires_at } = self;
+        let amounts = max_amount.is_some() || max_fee.is_some() || !budgets.is_empty();
+        amounts || wallets.is_some() || !sources.is_empty() || expires_at.is_some()
+    }
+}
+
+fn least<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Which wallet keys somebody may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// Admin keys.
+    pub admin_key: bool,
+    /// Invoice keys.
+    pub invoice_key: bool,
+}
+
+/// Which credential it is: the name under which its use is counted, limited and remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Bearing {
+    /// A wallet's admin key.
+    AdminKey(WalletId),
+    /// A wallet's invoice key.
+    InvoiceKey(WalletId),
+    /// A login.
+    Session(SessionId),
+    /// A key or token that was handed out.
+    Credential(CredentialId),
 }
 
 /// Somebody who proved who he is.
@@ -179,21 +357,44 @@ pub struct Policy {
 pub struct Principal {
     /// Whose account.
     pub account: AccountId,
-    /// The one wallet that the credential is for; `None` when it reaches all of the account's.
+    /// The one wallet that the credential is for; `None` when it reaches several of the account's.
     pub wallet: Option<Arc<WalletCard>>,
     /// What it allows.
     pub policy: Policy,
-    /// The login it belongs to, for credentials that are one.
-    pub session: Option<SessionId>,
-    /// When that login happened.
+    /// The family of the credential.
+    pub family: Family,
+    /// Which credential it was.
+    pub bearing: Bearing,
+    /// Name of the account's tier.
+    pub tier: Arc<str>,
+    /// When the login happened, if it is one.
     pub login_at: Option<Time>,
-    /// May it see secret keys? An invoice key must not learn the admin key.
-    pub sees_admin_key: bool,
+    /// Which keys it may see: never one that can do more than itself.
+    pub sight: Sight,
+}
+
+impl Principal {
+    /// The login that it is, if it is one.
+    pub fn session(&self) -> Option<&SessionId> {
+        match &self.bearing {
+            Bearing::Session(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The handed-out credential that it is, if it is one.
+    pub fn credential(&self) -> Option<&CredentialId> {
+        match &self.bearing {
+            Bearing::Credential(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, Family, Operation, Right, RouteSet};
+    use super::{Catalogue, Family, Operation, Policy, Right, RouteSet};
+    use crate::domain::{Msat, Time};
 
     #[test]
     fn a_route_set_holds_what_was_put_in() {
@@ -211,10 +412,32 @@ mod tests {
     fn families_get_what_their_rights_allow() {
         let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
         let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
-        let may = |family| (0..8).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
+        let may = |family| (0..10).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
         assert_eq!(may(Family::InvoiceKey), [0, 1, 2]);
         assert_eq!(may(Family::AdminKey), [0, 1, 2, 3, 4]);
-        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6]);
-        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_both_allow_is_what_each_allows() {
+        let routes: RouteSet = [1, 2, 3].into_iter().collect();
+        let parent = Policy {
+            max_amount: Some(Msat(1000)),
+            expires_at: Some(Time(5)),
+            sources: vec![vec!["10.0.0.0/8".parse().unwrap()]],
+            ..Policy::of(routes)
+        };
+        let child =
+            Policy { max_amount: Some(Msat(5000)), max_fee: Some(Msat(7)), ..Policy::of([2, 4].into_iter().collect()) };
+        let both = child.within(&parent);
+        assert_eq!(both.routes, [2].into_iter().collect());
+        assert_eq!((both.max_amount, both.max_fee, both.expires_at), (Some(Msat(1000)), Some(Msat(7)), Some(Time(5))));
+        assert!(both.admits("10.1.2.3".parse().unwrap()) && both.admits("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!both.admits("192.0.2.1".parse().unwrap()));
+        assert!(both.is_bounded() && !Policy::of(routes).is_bounded());
     }
 }

@@ -159,7 +159,7 @@ impl Accounts {
             Ok(Account { password_hash: Some(new.clone()), ..account })
         });
         let account = edited.await?;
-        self.store.session_revoke_others(account.id.clone(), principal.session.clone(), now).await?;
+        self.store.session_revoke_others(account.id.clone(), principal.session().cloned(), now).await?;
         self.grants.forget();
         Ok(account)
     }

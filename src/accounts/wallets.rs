@@ -1,9 +1,9 @@
 //! An account's wallets: making them, changing them, and the keys that come with them.
 
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, policy::Principal};
 use crate::domain::{
     AccountId, Msat, Wallet, WalletId,
-    filter::Listing,
+    filter::{Condition, Listing, Operand, Operator},
     ids::to_hex,
     wallet::{Appearance, WalletPatch},
 };
@@ -48,34 +48,54 @@ impl Accounts {
     ///
     /// # Errors
     /// When the name is too long or the database is not available.
-    pub async fn create_wallet(&self, account: &AccountId, name: Option<&str>) -> Result<WalletWithKeys, AccountError> {
+    pub async fn create_wallet(
+        &self,
+        principal: &Principal,
+        name: Option<&str>,
+    ) -> Result<WalletWithKeys, AccountError> {
+        if principal.policy.wallets.is_some() {
+            let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
+            return Err(AccountError::Forbidden(text));
+        }
+        self.make_wallet(&principal.account, name).await
+    }
+
+    async fn make_wallet(&self, account: &AccountId, name: Option<&str>) -> Result<WalletWithKeys, AccountError> {
         let made = self.new_wallet(account, name)?;
         self.store.wallet_create(made.wallet.clone()).await?;
         Ok(made)
     }
 
-    /// All living wallets of an account; it gets one if it has none.
+    /// All living wallets that a principal reaches; an account without any gets one.
     ///
     /// # Errors
     /// When the database is not available.
-    pub async fn wallets(&self, account: &AccountId) -> Result<Vec<WalletWithKeys>, AccountError> {
+    pub async fn wallets(&self, principal: &Principal) -> Result<Vec<WalletWithKeys>, AccountError> {
+        let account = &principal.account;
         let wallets = self.store.wallet_list(account.clone(), false).await?;
-        if wallets.is_empty() {
-            return Ok(vec![self.create_wallet(account, None).await?]);
+        if wallets.is_empty() && principal.policy.wallets.is_none() {
+            return Ok(vec![self.make_wallet(account, None).await?]);
         }
-        wallets.into_iter().map(|wallet| self.with_keys(wallet)).collect()
+        let reached = wallets.into_iter().filter(|wallet| principal.policy.reaches(&wallet.id));
+        reached.map(|wallet| self.with_keys(wallet)).collect()
     }
 
-    /// A page of an account's living wallets, and how many there are.
+    /// A page of the living wallets that a principal reaches, and how many there are.
     ///
     /// # Errors
     /// When the database is not available.
     pub async fn wallet_page(
         &self,
-        account: &AccountId,
-        listing: Listing,
+        principal: &Principal,
+        mut listing: Listing,
     ) -> Result<(Vec<WalletWithKeys>, i64), AccountError> {
-        let (wallets, total) = self.store.wallet_page(account.clone(), listing).await?;
+        if let Some(wallets) = &principal.policy.wallets {
+            // no wallet has an empty id, so that an empty list finds none
+            let names = wallets.iter().map(WalletId::to_string).chain([String::new()]);
+            let operands = names.map(Operand::Text).collect();
+            listing.conditions.push(Condition { sql: "wallets.id", operator: Operator::In, operands });
+        }
+        let (wallets, total) = self.store.wallet_page(principal.account.clone(), listing).await?;
         Ok((wallets.into_iter().map(|wallet| self.with_keys(wallet)).collect::<Result<_, _>>()?, total))
     }
 
@@ -96,8 +116,8 @@ impl Accounts {
     ///
     /// # Errors
     /// When the account has no such wallet.
-    pub async fn reset_keys(&self, account: &AccountId, id: &str) -> Result<WalletWithKeys, AccountError> {
-        let wallet = self.living_wallet(account, id).await?;
+    pub async fn reset_keys(&self, principal: &Principal, id: &str) -> Result<WalletWithKeys, AccountError> {
+        let wallet = self.living_wallet(principal, id).await?;
         let (admin_key, invoice_key) = (self.new_key(), self.new_key());
         let wallet = Wallet { updated_at: self.clock.now(), ..self.keyed(wallet, &admin_key, &invoice_key) };
         self.store.wallet_rekey(wallet.clone()).await?;
@@ -109,8 +129,8 @@ impl Accounts {
     ///
     /// # Errors
     /// When the account has no such wallet.
-    pub async fn delete_wallet(&self, account: &AccountId, id: &str) -> Result<(), AccountError> {
-        let wallet = self.living_wallet(account, id).await?;
+    pub async fn delete_wallet(&self, principal: &Principal, id: &str) -> Result<(), AccountError> {
+        let wallet = self.living_wallet(principal, id).await?;
         self.set_deleted(wallet.id, true).await
     }
 
@@ -118,11 +138,11 @@ impl Accounts {
     ///
     /// # Errors
     /// When the account has no such deleted wallet.
-    pub async fn undelete_wallet(&self, account: &AccountId, id: &str) -> Result<(), AccountError> {
+    pub async fn undelete_wallet(&self, principal: &Principal, id: &str) -> Result<(), AccountError> {
         let id: WalletId = id.parse().map_err(|()| AccountError::Missing("Wallet does not exist."))?;
         let found = self.store.wallet_find(id).await?.filter(|wallet| wallet.deleted);
         let wallet = found.ok_or(AccountError::Missing("Wallet does not exist."))?;
-        if wallet.account_id != *account {
+        if !is_within_reach(principal, &wallet) {
             return Err(AccountError::Forbidden("Wallet does not belong to user.".into()));
         }
         self.set_deleted(wallet.id, false).await
@@ -143,10 +163,10 @@ impl Accounts {
         Ok(())
     }
 
-    async fn living_wallet(&self, account: &AccountId, id: &str) -> Result<Wallet, AccountError> {
+    async fn living_wallet(&self, principal: &Principal, id: &str) -> Result<Wallet, AccountError> {
         let id: WalletId = id.parse().map_err(|()| AccountError::Missing("Wallet not found"))?;
         let found = self.store.wallet_find(id).await?;
-        let own = found.filter(|wallet| wallet.account_id == *account && !wallet.deleted);
+        let own = found.filter(|wallet| is_within_reach(principal, wallet) && !wallet.deleted);
         own.ok_or(AccountError::Missing("Wallet not found"))
     }
 
@@ -194,6 +214,11 @@ impl Accounts {
     fn new_key(&self) -> String {
         to_hex(&self.clock.uuid())
     }
+}
+
+fn is_within_reach(principal: &Principal, wallet: &Wallet) -> bool {
+    let named = principal.wallet.as_ref().is_none_or(|own| own.id == wallet.id);
+    wallet.account_id == principal.account && principal.policy.reaches(&wallet.id) && named
 }
 
 fn check_name(name: &str) -> Result<(), AccountError> {

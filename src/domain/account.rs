@@ -32,6 +32,10 @@ pub struct Account {
     pub super_user: bool,
     /// May it be used?
     pub activated: bool,
+    /// Did somebody prove that the e-mail is his?
+    pub email_verified: bool,
+    /// Name of the tier of its keys.
+    pub tier: String,
     /// JSON object that its owner may change.
     pub extra: String,
     /// JSON object of the user interface.
@@ -57,6 +61,8 @@ impl Account {
             provider: provider.to_owned(),
             super_user: false,
             activated: true,
+            email_verified: false,
+            tier: "free".to_owned(),
             extra: "{}".to_owned(),
             ui_customization: "{}".to_owned(),
             created_at: now,
@@ -86,4 +92,8 @@ pub struct Session {
     pub revoked_at: Option<Time>,
     /// What the client called itself at login.
     pub user_agent: String,
+    /// When its token was last used, to the minute or so.
+    pub last_used_at: Option<Time>,
+    /// From where.
+    pub last_used_ip: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Identifiers. Accounts, wallets and sessions have 32 lower-case hex characters; payments are
+//! Identifiers. Accounts, wallets and sessions have 32 lower-case hex characters, credentials 8; payments are
 //! numbered in the order in which they were written.
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -55,6 +55,10 @@ text_id!(
 text_id!(
     /// Names a login session (`jti` of its token).
     SessionId, 32
+);
+text_id!(
+    /// Names an API key, a token or the key of an anonymous session; it is part of the secret.
+    CredentialId, 8
 );
 text_id!(
     /// The SHA-256 of a payment's preimage (BOLT 11 field `p`).

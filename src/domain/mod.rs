@@ -6,6 +6,7 @@
 pub mod account;
 pub mod bolt11;
 pub mod column;
+pub mod credential;
 pub mod event;
 pub mod filter;
 pub mod ids;
@@ -18,7 +19,7 @@ pub mod time;
 pub mod wallet;
 
 pub use account::Account;
-pub use ids::{AccountId, PaymentHash, PaymentId, SessionId, WalletId};
+pub use ids::{AccountId, CredentialId, PaymentHash, PaymentId, SessionId, WalletId};
 pub use money::Msat;
 pub use payment::{Kind, Payment, Status};
 pub use time::Time;

@@ -211,6 +211,8 @@ pub enum Scope {
     Wallet(WalletId),
     /// Those of all wallets of an account.
     Account(AccountId),
+    /// Those of these wallets.
+    Wallets(Vec<WalletId>),
     /// The whole server's.
     All,
 }

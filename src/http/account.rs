@@ -18,8 +18,8 @@ use super::{
     shapes::UserShape,
 };
 use crate::{
-    accounts::{PasswordChange, ProfileChange},
-    domain::{self, AccountId},
+    accounts::{PasswordChange, ProfileChange, policy::Principal},
+    domain,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -89,7 +89,7 @@ struct PutPassword {
 
 async fn read(Caller(principal): Caller<Account>, house: Data<House>) -> Result<Json<UserShape>, Problem> {
     let account = house.accounts.account(&principal.account).await?;
-    shown(&house, account).await
+    shown(&house, account, &principal).await
 }
 
 async fn patch(
@@ -100,7 +100,7 @@ async fn patch(
     if new.user_id != principal.account.as_str() {
         return Err(Problem::invalid("Invalid user ID."));
     }
-    change(&house, &principal.account, new.username, new.extra).await
+    change(&house, &principal, new.username, new.extra).await
 }
 
 async fn put_me(
@@ -108,7 +108,7 @@ async fn put_me(
     house: Data<House>,
     Body(new): Body<PutMe>,
 ) -> Result<Json<UserShape>, Problem> {
-    change(&house, &principal.account, new.username, new.extra).await
+    change(&house, &principal, new.username, new.extra).await
 }
 
 async fn patch_ui(
@@ -117,7 +117,7 @@ async fn patch_ui(
     Body(new): Body<AnyObject>,
 ) -> Result<Json<UserShape>, Problem> {
     let account = house.accounts.change_ui(&principal.account, new.object).await?;
-    shown(&house, account).await
+    shown(&house, account, &principal).await
 }
 
 async fn put_password(
@@ -133,20 +133,20 @@ async fn put_password(
         password_old: new.password_old,
     };
     let account = house.accounts.change_password(&principal, change).await?;
-    shown(&house, account).await
+    shown(&house, account, &principal).await
 }
 
 async fn change(
     house: &House,
-    id: &AccountId,
+    principal: &Principal,
     username: Option<String>,
     extra: Option<Map<String, Value>>,
 ) -> Result<Json<UserShape>, Problem> {
-    let account = house.accounts.change_profile(id, ProfileChange { username, extra }).await?;
-    shown(house, account).await
+    let account = house.accounts.change_profile(&principal.account, ProfileChange { username, extra }).await?;
+    shown(house, account, principal).await
 }
 
-async fn shown(house: &House, account: domain::Account) -> Result<Json<UserShape>, Problem> {
-    let wallets = house.accounts.wallets(&account.id).await?;
-    Ok(Json(UserShape::of(account, wallets)))
+async fn shown(house: &House, account: domain::Account, principal: &Principal) -> Result<Json<UserShape>, Problem> {
+    let wallets = house.accounts.wallets(principal).await?;
+    Ok(Json(UserShape::of(account, wallets, principal.sight)))
 }

@@ -19,7 +19,7 @@ use super::{
     route::{Route, route},
     shapes::WalletShape,
 };
-use crate::accounts::{Login, Registration};
+use crate::accounts::{Login, Registration, policy::Sight};
 
 /// The cookie that carries the session token.
 pub const SESSION_COOKIE: &str = "cookie_access_token";
@@ -149,13 +149,14 @@ async fn anonymous(
     house: Data<House>,
     Body(new): Body<Anonymous>,
 ) -> Result<Json<WalletShape>, Problem> {
-    Ok(Json(house.accounts.anonymous(new.name.as_deref()).await?.into()))
+    let wallet = house.accounts.anonymous(new.name.as_deref()).await?;
+    Ok(Json(WalletShape::seen(wallet, Sight { admin_key: true, invoice_key: true })))
 }
 
 async fn logout(_: Caller<Public>, request: HttpRequest, house: Data<House>) -> Result<LoggedIn<Done>, Problem> {
     if let Some(token) = super::permission::token(&request)
-        && let Ok(principal) = house.accounts.by_token(&token).await
-        && let Some(session) = principal.session.clone()
+        && let Ok(principal) = house.accounts.by_bearer(&token).await
+        && let Some(session) = principal.session().cloned()
     {
         house.accounts.logout(session).await?;
     }

@@ -59,6 +59,9 @@ fn scheme_name(family: Family) -> &'static str {
     match family {
         Family::InvoiceKey => "WalletInvoiceKey",
         Family::AdminKey => "WalletAdminKey",
+        Family::AnonymousKey => "AnonymousSession",
+        Family::AclToken => "AclToken",
+        Family::ApiKey => "ApiKey",
         Family::Session => "Session",
         Family::SuperUserSession => "SuperUser",
     }
@@ -68,9 +71,9 @@ fn scheme(family: Family) -> SecurityScheme {
     let key = |description: &str| {
         SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-Api-Key", description)))
     };
-    let bearer = |description: &str| {
+    let bearer = |description: &str, format: &str| {
         let http =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description));
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).description(Some(description));
         SecurityScheme::Http(http.build())
     };
     match family {
@@ -80,10 +83,22 @@ fn scheme(family: Family) -> SecurityScheme {
         Family::AdminKey => {
             key("A wallet's admin key: reads, receives, spends and manages the wallet. Also as the parameter api-key.")
         }
-        Family::Session => {
-            bearer("A login's token: the account and all its wallets. On wallet routes, X-Wallet-Id names the wallet.")
-        }
-        Family::SuperUserSession => bearer("The super user's login."),
+        Family::AnonymousKey => bearer(
+            "The key of an anonymous session: the wallets of an account that nobody can log in to.",
+            "ss_<8 hex>_<64 hex>",
+        ),
+        Family::AclToken => bearer(
+            "A token of an access list: what the list names, within the token's own wallets, limits and expiry.",
+            "at_<8 hex>_<64 hex>",
+        ),
+        Family::ApiKey => key(
+            "A named API key, sk_<8 hex>_<64 hex>, also as a bearer token: what its scope names, within its own wallets, limits and expiry.",
+        ),
+        Family::Session => bearer(
+            "A login's token: the account and all its wallets. On wallet routes, X-Wallet-Id names the wallet.",
+            "JWT",
+        ),
+        Family::SuperUserSession => bearer("The super user's login.", "JWT"),
     }
 }
 

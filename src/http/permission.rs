@@ -3,7 +3,7 @@
 //! Which credential carries which right is one table, `accounts::policy::Family::rights`. Here a request's
 //! credential becomes a principal, once, and the route's own bit is looked up in what it allows.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
 
@@ -12,9 +12,12 @@ use super::{
     problem::{Code, Problem},
     route,
 };
-use crate::accounts::{
-    AccountError, WalletCard,
-    policy::{Principal, Right},
+use crate::{
+    accounts::{
+        AccountError, WalletCard, acl,
+        policy::{Family, Principal, Right},
+    },
+    domain::credential::HandedOut,
 };
 
 /// What a route asks of its caller, and what its handler gets to know about him.
@@ -79,9 +82,12 @@ macro_rules! wallet_permission {
 
             fn check(request: HttpRequest) -> impl Future<Output = Result<WalletCaller, Problem>> + 'static {
                 async move {
-                    let caller = wallet_caller(&request).await?;
                     let number = number_of(&request)?;
-                    if caller.principal.policy.routes.contains(number) { Ok(caller) } else { Err(refusal(&caller)) }
+                    let principal = wallet_principal(&request).await?;
+                    if !principal.policy.routes.contains(number) {
+                        return Err(refusal(&request, &principal, number));
+                    }
+                    on_wallet(&request, principal).await
                 }
             }
         }
@@ -108,27 +114,22 @@ pub struct WalletReceiveOrSend;
 pub struct EitherCaller {
     caller: WalletCaller,
     first: usize,
+    refused: [Problem; 2],
 }
 
 impl EitherCaller {
     /// The caller, if he may make invoices.
     pub fn receive(self) -> Result<WalletCaller, Problem> {
-        let number = self.first;
-        self.only(number, "This credential may not create invoices.")
+        let [receive, _] = self.refused;
+        let may = self.caller.principal.policy.routes.contains(self.first);
+        if may { Ok(self.caller) } else { Err(receive) }
     }
 
     /// The caller, if he may pay.
     pub fn send(self) -> Result<WalletCaller, Problem> {
-        let number = self.first + 1;
-        self.only(number, "Invoice (or Admin) key required.")
-    }
-
-    fn only(self, number: usize, otherwise: &str) -> Result<WalletCaller, Problem> {
-        if self.caller.principal.policy.routes.contains(number) {
-            Ok(self.caller)
-        } else {
-            Err(Problem::new(Code::Forbidden, otherwise))
-        }
+        let [_, send] = self.refused;
+        let may = self.caller.principal.policy.routes.contains(self.first + 1);
+        if may { Ok(self.caller) } else { Err(send) }
     }
 }
 
@@ -137,19 +138,19 @@ impl Permission for WalletReceiveOrSend {
     const RIGHTS: &'static [(&'static str, Right)] = &[("receive", Right::WalletReceive), ("send", Right::WalletSend)];
 
     async fn check(request: HttpRequest) -> Result<EitherCaller, Problem> {
-        let caller = wallet_caller(&request).await?;
         let first = number_of(&request)?;
-        let routes = caller.principal.policy.routes;
-        if routes.contains(first) || routes.contains(first + 1) {
-            Ok(EitherCaller { caller, first })
-        } else {
-            Err(refusal(&caller))
+        let principal = wallet_principal(&request).await?;
+        let routes = principal.policy.routes;
+        if !routes.contains(first) && !routes.contains(first + 1) {
+            return Err(refusal(&request, &principal, first));
         }
+        let refused = [first, first + 1].map(|number| refusal(&request, &principal, number));
+        Ok(EitherCaller { caller: on_wallet(&request, principal).await?, first, refused })
     }
 }
 
 macro_rules! account_permission {
-    ($(#[$doc:meta])* $name:ident, $refusal:literal) => {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $name;
@@ -160,15 +161,12 @@ macro_rules! account_permission {
 
             fn check(request: HttpRequest) -> impl Future<Output = Result<Arc<Principal>, Problem>> + 'static {
                 async move {
-                    let house = house(&request)?;
-                    let principal = match token(&request) {
-                        Some(token) => house.accounts.by_token(&token).await?,
-                        None => return Err(AccountError::Unauthenticated("Missing user ID or access token.").into()),
-                    };
-                    if principal.policy.routes.contains(number_of(&request)?) {
+                    let number = number_of(&request)?;
+                    let principal = account_principal(&request).await?;
+                    if principal.policy.routes.contains(number) {
                         Ok(principal)
                     } else {
-                        Err(Problem::new(Code::Forbidden, $refusal))
+                        Err(refusal(&request, &principal, number))
                     }
                 }
             }
@@ -176,43 +174,98 @@ macro_rules! account_permission {
     };
 }
 account_permission!(
-    /// May see and change the account and its wallets.
-    Account,
-    "This credential may not use the account."
+    /// May see and use all of the account's wallets.
+    Wallets
+);
+account_permission!(
+    /// May see and change the account.
+    Account
+);
+account_permission!(
+    /// May hand out credentials.
+    Credentials
 );
 account_permission!(
     /// May change what lets people into the account.
-    AccountSecrets,
-    "This credential may not change passwords or credentials."
+    AccountSecrets
 );
 account_permission!(
     /// Is the super user.
-    SuperUser,
-    "User not authorized. No super user privileges."
+    SuperUser
 );
 
-/// Who acts on which wallet: by its key, or by a token that names the wallet.
-async fn wallet_caller(request: &HttpRequest) -> Result<WalletCaller, Problem> {
+/// Who calls a route of wallets: by a wallet's key, or by any other credential.
+async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let house = house(request)?;
-    let principal = match (wallet_key(request), token(request)) {
-        (Some(key), _) => house.accounts.by_wallet_key(&key).await?,
-        (None, Some(token)) => house.accounts.by_token(&token).await?,
+    let principal = match (api_key(request), token(request)) {
+        (Some(key), _) => house.accounts.by_api_key(&key).await?,
+        (None, Some(token)) => house.accounts.by_bearer(&token).await?,
         (None, None) => return Err(AccountError::Unauthenticated("No Api Key provided.").into()),
     };
+    from_here(request, principal)
+}
+
+/// Who calls a route of the account: wallet keys are no answer to that.
+async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+    let house = house(request)?;
+    let handed_out = api_key(request).filter(|key| HandedOut::resembles(key));
+    let principal = match (handed_out, token(request)) {
+        (Some(key), _) => house.accounts.by_secret(&key).await?,
+        (None, Some(token)) => house.accounts.by_bearer(&token).await?,
+        (None, None) => return Err(AccountError::Unauthenticated("Missing user ID or access token.").into()),
+    };
+    from_here(request, principal)
+}
+
+/// Some credentials are good from some networks only.
+fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
+    if principal.policy.sources.is_empty() {
+        return Ok(principal);
+    }
+    match client_address(request) {
+        Some(address) if principal.policy.admits(address) => Ok(principal),
+        _ => {
+            let text = format!("This {} may not be used from this address.", principal.family.name());
+            Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
+        }
+    }
+}
+
+/// The address that the request came from.
+pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip())
+}
+
+/// The wallet that the caller acts on.
+async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<WalletCaller, Problem> {
     let wallet = match &principal.wallet {
         Some(own) => Arc::clone(own),
         None => {
             let named =
                 header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id"));
-            house.accounts.wallet_of(&principal, named.as_deref()).await?
+            house(request)?.accounts.wallet_of(&principal, named.as_deref()).await?
         }
     };
     Ok(WalletCaller { principal, wallet })
 }
 
-fn refusal(caller: &WalletCaller) -> Problem {
-    let text = if caller.principal.sees_admin_key { "This credential may not do that." } else { "Invalid adminkey." };
-    Problem::new(Code::Forbidden, text)
+/// Names the right that is missing.
+fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Problem {
+    let operation = house(request).ok().and_then(|house| house.catalogue.operations().get(number).cloned());
+    let Some(operation) = operation else { return Problem::new(Code::Forbidden, "Not allowed.") };
+    let endpoint = acl::name(&operation);
+    let who = principal.family.name();
+    // the texts that LNbits clients know stand first
+    let text = match (principal.family, operation.right) {
+        (Family::InvoiceKey, Right::WalletSend) if operation.fork == "send" => {
+            "Invoice (or Admin) key required.".to_owned()
+        }
+        (Family::InvoiceKey, _) => "Invalid adminkey.".to_owned(),
+        (_, Right::SuperUser) => "User not authorized. No super user privileges.".to_owned(),
+        (Family::AclToken, _) => format!("Path not allowed. This token lacks {endpoint:?}."),
+        _ => format!("This {who} lacks {endpoint:?}."),
+    };
+    Problem::new(Code::Forbidden, text).with("missing_right", operation.right.name()).with("missing_endpoint", endpoint)
 }
 
 fn number_of(request: &HttpRequest) -> Result<usize, Problem> {
@@ -223,8 +276,8 @@ fn house(request: &HttpRequest) -> Result<Data<House>, Problem> {
     request.app_data::<Data<House>>().cloned().ok_or_else(|| Problem::new(Code::Internal, "Unexpected error!"))
 }
 
-/// The wallet key of the header, or else of the query string.
-fn wallet_key(request: &HttpRequest) -> Option<String> {
+/// The API key of the header, or else of the query string.
+fn api_key(request: &HttpRequest) -> Option<String> {
     let header = header_text(request, "x-api-key").filter(|key| !key.is_empty());
     header.map(str::to_owned).or_else(|| parameter(request, "api-key"))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::WalletWithKeys,
+    accounts::{WalletWithKeys, policy::Sight},
     domain::{Account, Payment, Status},
     ledger::Ledger,
 };
@@ -151,8 +151,13 @@ pub struct WalletShape {
     pub share_permissions: Vec<String>,
 }
 
-impl From<WalletWithKeys> for WalletShape {
-    fn from(opened: WalletWithKeys) -> Self {
+/// What stands for a key that the caller may not see.
+const MASKED: &str = "********";
+
+impl WalletShape {
+    /// Shows a wallet, with the keys that the caller may see.
+    pub fn seen(opened: WalletWithKeys, sight: Sight) -> Self {
+        let shown = |key: String, may: bool| if may { key } else { MASKED.to_owned() };
         let wallet = opened.wallet;
         let looks = wallet.appearance();
         let links: Value = serde_json::from_str(&wallet.stored_paylinks).unwrap_or_else(|_| json!([]));
@@ -160,8 +165,8 @@ impl From<WalletWithKeys> for WalletShape {
             id: wallet.id.to_string(),
             user: wallet.account_id.to_string(),
             wallet_type: "lightning",
-            adminkey: opened.admin_key,
-            inkey: opened.invoice_key,
+            adminkey: shown(opened.admin_key, sight.admin_key),
+            inkey: shown(opened.invoice_key, sight.invoice_key),
             name: wallet.name,
             shared_wallet_id: None,
             deleted: wallet.deleted,
@@ -220,7 +225,7 @@ pub struct UserShape {
 
 impl UserShape {
     /// Shows an account with its wallets.
-    pub fn of(account: Account, wallets: Vec<WalletWithKeys>) -> Self {
+    pub fn of(account: Account, wallets: Vec<WalletWithKeys>, sight: Sight) -> Self {
         Self {
             extra: profile(&account),
             ui_customization: serde_json::from_str(&account.ui_customization).unwrap_or_else(|_| json!({})),
@@ -233,7 +238,7 @@ impl UserShape {
             pubkey: account.pubkey,
             external_id: account.external_id,
             extensions: Vec::new(),
-            wallets: wallets.into_iter().map(WalletShape::from).collect(),
+            wallets: wallets.into_iter().map(|wallet| WalletShape::seen(wallet, sight)).collect(),
             admin: account.super_user,
             super_user: account.super_user,
             fiat_providers: Vec::new(),

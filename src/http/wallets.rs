@@ -11,29 +11,32 @@ use super::{
     House,
     body::{Body, List, OfWallets, PathPart},
     lenient,
-    permission::{Account, Caller, WalletCaller, WalletManage, WalletRead},
+    permission::{Caller, WalletCaller, WalletManage, WalletRead, Wallets},
     problem::{Code, Problem},
     route::{Route, route},
     shapes::{PageOf, WalletShape},
 };
-use crate::domain::{Msat, wallet::WalletPatch};
+use crate::{
+    accounts::policy::Family,
+    domain::{Msat, wallet::WalletPatch},
+};
 
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/api/v1/wallet", WalletRead, read).doc("Reads the wallet's name, balance and keys.\nAn invoice key sees neither the wallet's id nor its admin key."),
-        route(Method::POST, "/api/v1/wallet", Account, create).doc("Makes a wallet."),
+        route(Method::POST, "/api/v1/wallet", Wallets, create).doc("Makes a wallet."),
         route(Method::PUT, "/api/v1/wallet", WalletManage, rename).doc("Renames the wallet."),
         route(Method::PATCH, "/api/v1/wallet", WalletManage, patch).doc("Changes how the wallet is named and shown."),
         route(Method::DELETE, "/api/v1/wallet", WalletManage, delete)
             .doc("Deletes the wallet. Its money and records stay, and come back when it is restored."),
-        route(Method::GET, "/api/v1/wallets", Account, list).doc("Lists the account's wallets with their keys."),
-        route(Method::GET, "/api/v1/wallet/paginated", Account, page).doc("Lists the account's wallets by pages."),
+        route(Method::GET, "/api/v1/wallets", Wallets, list).doc("Lists the account's wallets with their keys."),
+        route(Method::GET, "/api/v1/wallet/paginated", Wallets, page).doc("Lists the account's wallets by pages."),
         route(Method::PUT, "/api/v1/wallet/{new_name}", WalletManage, rename_by_path).doc("Renames the wallet."),
-        route(Method::DELETE, "/api/v1/wallet/{wallet_id}", Account, delete_own)
+        route(Method::DELETE, "/api/v1/wallet/{wallet_id}", Wallets, delete_own)
             .doc("Deletes one of the account's wallets. Its money and records stay, and come back when it is restored."),
-        route(Method::PUT, "/api/v1/wallet/reset/{wallet_id}", Account, reset)
+        route(Method::PUT, "/api/v1/wallet/reset/{wallet_id}", Wallets, reset)
             .doc("Gives one of the account's wallets new keys; the old ones stop at once."),
-        route(Method::PUT, "/api/v1/wallet/undelete/{wallet_id}", Account, undelete)
+        route(Method::PUT, "/api/v1/wallet/undelete/{wallet_id}", Wallets, undelete)
             .doc("Restores a deleted wallet of the account."),
     ]
 }
@@ -50,7 +53,9 @@ struct OwnWallet {
     /// Not for invoice keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     adminkey: Option<String>,
-    inkey: String,
+    /// Only for those who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inkey: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -94,40 +99,41 @@ struct PatchWallet {
 
 async fn read(Caller(caller): Caller<WalletRead>, house: Data<House>) -> Result<Json<OwnWallet>, Problem> {
     let balance = balance(&house, &caller).await?;
-    let full = caller.principal.sees_admin_key;
-    let wallet = &caller.wallet;
+    let (wallet, sight) = (&caller.wallet, caller.principal.sight);
     Ok(Json(OwnWallet {
-        id: full.then(|| wallet.id.to_string()),
+        id: (caller.principal.family != Family::InvoiceKey).then(|| wallet.id.to_string()),
         name: wallet.name.clone(),
         balance: balance.0,
-        adminkey: full.then(|| wallet.admin_key.clone()),
-        inkey: wallet.invoice_key.clone(),
+        adminkey: sight.admin_key.then(|| wallet.admin_key.clone()),
+        inkey: sight.invoice_key.then(|| wallet.invoice_key.clone()),
     }))
 }
 
 async fn create(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     Body(new): Body<NewWallet>,
 ) -> Result<Json<WalletShape>, Problem> {
     if new.wallet_type.is_some_and(|kind| kind != "lightning") {
         return Err(Problem::field("wallet_type", "unexpected value; permitted: 'lightning'", "value_error.const"));
     }
-    Ok(Json(house.accounts.create_wallet(&principal.account, new.name.as_deref()).await?.into()))
+    let wallet = house.accounts.create_wallet(&principal, new.name.as_deref()).await?;
+    Ok(Json(WalletShape::seen(wallet, principal.sight)))
 }
 
-async fn list(Caller(principal): Caller<Account>, house: Data<House>) -> Result<Json<Vec<WalletShape>>, Problem> {
-    let wallets = house.accounts.wallets(&principal.account).await?;
-    Ok(Json(wallets.into_iter().map(WalletShape::from).collect()))
+async fn list(Caller(principal): Caller<Wallets>, house: Data<House>) -> Result<Json<Vec<WalletShape>>, Problem> {
+    let wallets = house.accounts.wallets(&principal).await?;
+    Ok(Json(wallets.into_iter().map(|wallet| WalletShape::seen(wallet, principal.sight)).collect()))
 }
 
 async fn page(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     listing: List<OfWallets>,
 ) -> Result<Json<PageOf<WalletShape>>, Problem> {
-    let (wallets, total) = house.accounts.wallet_page(&principal.account, listing.into_inner()).await?;
-    Ok(Json(PageOf { data: wallets.into_iter().map(WalletShape::from).collect(), total }))
+    let (wallets, total) = house.accounts.wallet_page(&principal, listing.into_inner()).await?;
+    let data = wallets.into_iter().map(|wallet| WalletShape::seen(wallet, principal.sight)).collect();
+    Ok(Json(PageOf { data, total }))
 }
 
 async fn rename(
@@ -166,35 +172,36 @@ async fn patch(
         pinned: new.pinned,
         lightning_address: None,
     };
-    Ok(Json(house.accounts.patch_wallet(&caller.wallet.id, patch).await?.into()))
+    let wallet = house.accounts.patch_wallet(&caller.wallet.id, patch).await?;
+    Ok(Json(WalletShape::seen(wallet, caller.principal.sight)))
 }
 
 async fn delete(Caller(caller): Caller<WalletManage>, house: Data<House>) -> Result<Json<()>, Problem> {
-    Ok(Json(house.accounts.delete_wallet(&caller.wallet.account, caller.wallet.id.as_str()).await?))
+    Ok(Json(house.accounts.delete_wallet(&caller.principal, caller.wallet.id.as_str()).await?))
 }
 
 async fn delete_own(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<()>, Problem> {
-    Ok(Json(house.accounts.delete_wallet(&principal.account, &id).await?))
+    Ok(Json(house.accounts.delete_wallet(&principal, &id).await?))
 }
 
 async fn undelete(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<()>, Problem> {
-    Ok(Json(house.accounts.undelete_wallet(&principal.account, &id).await?))
+    Ok(Json(house.accounts.undelete_wallet(&principal, &id).await?))
 }
 
 async fn reset(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<WalletShape>, Problem> {
-    Ok(Json(house.accounts.reset_keys(&principal.account, &id).await?.into()))
+    Ok(Json(WalletShape::seen(house.accounts.reset_keys(&principal, &id).await?, principal.sight)))
 }
 
 pub(super) async fn balance(house: &House, caller: &WalletCaller) -> Result<Msat, Problem> {

@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
-    types::{Adjustment, Audit, Failure, GroupTotals, Posted, Receipt, Settlement, SpanTotals, Transfer, Transferred},
+    types::{
+        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, Transfer,
+        Transferred,
+    },
 };
 use crate::domain::{
-    Account, AccountId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
+    Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
     account::Session,
+    credential::{Acl, Credential, CredentialKind},
     event::Event,
     filter::Listing,
     payment::{NewPayment, Scope},
@@ -70,6 +74,27 @@ operations! {
     read counter(name: String) -> i64 = accounts::counter;
     /// Moves a counter forward; it never goes back.
     write counter_raise(name: String, value: i64) -> () = accounts::counter_raise;
+
+    /// Writes a key, a token or an anonymous session's key.
+    write credential_create(credential: Credential) -> () = credentials::create;
+    /// Reads one.
+    read credential_find(id: CredentialId) -> Option<Credential> = credentials::find;
+    /// Reads those of an account and a family, newest first, ended ones too.
+    read credential_list(account: AccountId, kind: CredentialKind) -> Vec<Credential> = credentials::list;
+    /// Gives one a new secret.
+    write credential_rotate(rotation: Rotation) -> () = credentials::rotate;
+    /// Ends one of this account's; false when there is none to end.
+    write credential_revoke(account: AccountId, id: CredentialId, at: Time) -> bool = credentials::revoke;
+    /// Notes when and from where credentials and sessions were used.
+    write credential_used(uses: Vec<LastUse>) -> () = credentials::used;
+    /// Writes an access list, new or changed.
+    write acl_save(acl: Acl) -> () = credentials::acl_save;
+    /// Reads an access list.
+    read acl_find(id: String) -> Option<Acl> = credentials::acl_find;
+    /// Reads an account's access lists, oldest first.
+    read acl_list(account: AccountId) -> Vec<Acl> = credentials::acl_list;
+    /// Deletes an access list and ends its tokens; false when there is none.
+    write acl_delete(account: AccountId, id: String, at: Time) -> bool = credentials::acl_delete;
 
     /// Writes a new wallet.
     write wallet_create(wallet: Wallet) -> () = wallets::create;

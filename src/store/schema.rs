@@ -13,6 +13,8 @@ diesel::table! {
         provider -> Text,
         super_user -> Bool,
         activated -> Bool,
+        email_verified -> Bool,
+        tier -> Text,
         extra -> Text,
         ui_customization -> Text,
         created_at -> BigInt,
@@ -28,6 +30,41 @@ diesel::table! {
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         user_agent -> Text,
+        last_used_at -> Nullable<BigInt>,
+        last_used_ip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    acls (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        entries -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    credentials (id) {
+        id -> Text,
+        kind -> Text,
+        account_id -> Text,
+        minted_by -> Nullable<Text>,
+        name -> Text,
+        secret_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        previous_until -> Nullable<BigInt>,
+        scope -> Text,
+        acl_id -> Nullable<Text>,
+        wallets -> Nullable<Text>,
+        limits -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        last_used_ip -> Nullable<Text>,
     }
 }
 
@@ -123,4 +160,13 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, sessions, wallets, payments, entries, outbox);
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    sessions,
+    acls,
+    credentials,
+    wallets,
+    payments,
+    entries,
+    outbox
+);

@@ -1,6 +1,8 @@
 //! What goes into and comes out of the store's operations beside the domain's own types.
 
-use crate::domain::{Msat, Payment, PaymentHash, PaymentId, Time, WalletId, payment::NewPayment};
+use crate::domain::{
+    CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
+};
 
 /// A wallet's new balance, as committed.
 #[derive(Debug, Clone)]
@@ -33,6 +35,32 @@ impl<T: Posts> Posts for Option<T> {
     fn balances(&self) -> &[Balance] {
         self.as_ref().map_or(&[], T::balances)
     }
+}
+
+/// A new secret for a credential.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// Which.
+    pub id: CredentialId,
+    /// SHA-256 of the secret that it has.
+    pub was: Vec<u8>,
+    /// SHA-256 of the secret that it gets.
+    pub secret_hash: Vec<u8>,
+    /// Until when the old one is still good.
+    pub previous_until: Time,
+}
+
+/// A use of a credential or a login.
+#[derive(Debug, Clone)]
+pub struct LastUse {
+    /// The credential, if it was one.
+    pub credential: Option<CredentialId>,
+    /// The login, if it was one.
+    pub session: Option<SessionId>,
+    /// When.
+    pub at: Time,
+    /// From which address.
+    pub from: Option<String>,
 }
 
 /// A transfer between two wallets.

@@ -12,6 +12,8 @@ CREATE TABLE accounts (
   provider         TEXT    NOT NULL,
   super_user       BOOLEAN NOT NULL,
   activated        BOOLEAN NOT NULL,
+  email_verified   BOOLEAN NOT NULL,
+  tier             TEXT    NOT NULL,
   extra            TEXT    NOT NULL,
   ui_customization TEXT    NOT NULL,
   created_at       BIGINT  NOT NULL,
@@ -27,7 +29,9 @@ CREATE TABLE sessions (
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   revoked_at BIGINT,
-  user_agent TEXT   NOT NULL
+  user_agent TEXT   NOT NULL,
+  last_used_at BIGINT,
+  last_used_ip TEXT
 );
 
 CREATE INDEX sessions_by_account ON sessions (account_id);

@@ -11,7 +11,7 @@ use super::super::{
     House,
     body::{List, OfPayments, Params, PathPart},
     lenient,
-    permission::{Account, Caller, Public, WalletRead},
+    permission::{Caller, Public, WalletRead, Wallets},
     problem::{Code, Problem},
     route::{Route, route},
     shapes::{PageOf, PaymentShape},
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
             .doc("Lists the wallet's payments, newest first, without those that failed."),
         route(Method::GET, "/api/v1/payments/paginated", WalletRead, page)
             .doc("Lists all of the wallet's payments by pages."),
-        route(Method::GET, "/api/v1/payments/all/paginated", Account, page_of_all).doc(
+        route(Method::GET, "/api/v1/payments/all/paginated", Wallets, page_of_all).doc(
             "Lists the payments of all of the account's wallets by pages; for the super user, the whole server's.",
         ),
         route(Method::GET, "/api/v1/payments/{payment_hash}", Public, one).doc(
@@ -109,11 +109,11 @@ async fn page(
 }
 
 async fn page_of_all(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     listing: List<OfPayments>,
 ) -> Result<Json<PageOf<PaymentShape>>, Problem> {
-    let (payments, total) = house.ledger.page(super::stats::scope(&house, &principal), listing.into_inner()).await?;
+    let (payments, total) = house.ledger.page(super::stats::scope(&principal), listing.into_inner()).await?;
     Ok(Json(PageOf { data: shown(&house, payments), total }))
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::{
     House,
     body::{List, OfPayments, Params},
-    permission::{Account, Caller, WalletRead},
+    permission::{Caller, WalletRead, Wallets},
     problem::{FieldError, Problem},
     route::{Route, route},
 };
@@ -32,11 +32,11 @@ pub fn routes() -> Vec<Route> {
             .doc("Income, spending and balance of the wallet over time, in millisatoshi."),
         route(Method::GET, "/api/v1/payments/stats/breakdown", WalletRead, breakdown)
             .doc("The wallet's payments by tag."),
-        route(Method::GET, "/api/v1/payments/stats/count", Account, count)
+        route(Method::GET, "/api/v1/payments/stats/count", Wallets, count)
             .doc("Counts the account's payments by one of their fields."),
-        route(Method::GET, "/api/v1/payments/stats/wallets", Account, wallets)
+        route(Method::GET, "/api/v1/payments/stats/wallets", Wallets, wallets)
             .doc("Counts and sums payments by wallet, in millisatoshi."),
-        route(Method::GET, "/api/v1/payments/stats/daily", Account, daily).doc("Totals by day, in satoshi."),
+        route(Method::GET, "/api/v1/payments/stats/daily", Wallets, daily).doc("Totals by day, in satoshi."),
     ]
 }
 
@@ -105,8 +105,12 @@ struct DailyShape {
 }
 
 /// The caller's own payments; for the super user, everybody's.
-pub(super) fn scope(house: &House, principal: &Principal) -> Scope {
-    if house.is_super_user(principal) { Scope::All } else { Scope::Account(principal.account.clone()) }
+pub(super) fn scope(principal: &Principal) -> Scope {
+    match &principal.policy.wallets {
+        Some(wallets) => Scope::Wallets(wallets.clone()),
+        None if House::is_super_user(principal) => Scope::All,
+        None => Scope::Account(principal.account.clone()),
+    }
 }
 
 async fn history(
@@ -144,7 +148,7 @@ async fn breakdown(Caller(caller): Caller<WalletRead>, house: Data<House>) -> Re
 }
 
 async fn count(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     listing: List<OfPayments>,
     Params(by): Params<CountBy>,
@@ -156,16 +160,16 @@ async fn count(
         Some("wallet_id") => "payments.wallet_id",
         Some(_) => return Err(choice("count_by", "'status', 'tag', 'extension', 'wallet_id'")),
     };
-    let groups = house.ledger.grouped(scope(&house, &principal), whole(listing), field).await?;
+    let groups = house.ledger.grouped(scope(&principal), whole(listing), field).await?;
     Ok(Json(groups.into_iter().map(|g| Counted { field: g.name.unwrap_or_default(), total: g.count }).collect()))
 }
 
 async fn wallets(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     listing: List<OfPayments>,
 ) -> Result<Json<Vec<WalletStats>>, Problem> {
-    let totals = house.ledger.by_wallet(scope(&house, &principal), whole(listing)).await?;
+    let totals = house.ledger.by_wallet(scope(&principal), whole(listing)).await?;
     let mut names = HashMap::new();
     for total in &totals {
         if let Some(wallet) = house.accounts.wallet_label(&total.wallet).await? {
@@ -186,11 +190,11 @@ async fn wallets(
 }
 
 async fn daily(
-    Caller(principal): Caller<Account>,
+    Caller(principal): Caller<Wallets>,
     house: Data<House>,
     listing: List<OfPayments>,
 ) -> Result<Json<Vec<DailyShape>>, Problem> {
-    let days = house.ledger.daily(scope(&house, &principal), whole(listing)).await?;
+    let days = house.ledger.daily(scope(&principal), whole(listing)).await?;
     let sat = |msat: i64| Msat(msat).sat_floor();
     let shown = days.into_iter().map(|day| DailyShape {
         date: day.start.to_string(),

@@ -74,6 +74,14 @@ impl QueryFragment<Db> for Within<'_> {
                 out.push_bind_param::<Text, _>(account)?;
                 out.push_sql(")");
             }
+            Scope::Wallets(wallets) => {
+                out.push_sql("(1 = 0");
+                for wallet in wallets {
+                    out.push_sql(" OR payments.wallet_id = ");
+                    out.push_bind_param::<Text, _>(wallet)?;
+                }
+                out.push_sql(")");
+            }
             Scope::All => out.push_sql("1 = 1"),
         }
         Ok(())

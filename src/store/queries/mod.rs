@@ -6,6 +6,7 @@ use super::{Conn, Db};
 pub(in crate::store) mod accounts;
 mod balances;
 pub(in crate::store) mod check;
+pub(in crate::store) mod credentials;
 pub(in crate::store) mod events;
 mod kept;
 pub(in crate::store) mod ledger;

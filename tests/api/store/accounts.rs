@@ -137,6 +137,8 @@ async fn a_session(store: &Store, account: &AccountId) -> Session {
         expires_at: NOW.plus_seconds(3600),
         revoked_at: None,
         user_agent: "browser".into(),
+        last_used_at: None,
+        last_used_ip: None,
     };
     store.session_create(session.clone()).await.unwrap();
     session
