@@ -118,9 +118,13 @@ diesel::table! {
         id -> BigInt,
         payment_id -> Nullable<BigInt>,
         kind -> Text,
+        source -> Nullable<Text>,
         detail -> Text,
         created_at -> BigInt,
+        acknowledged_at -> Nullable<BigInt>,
+        acknowledged_by -> Nullable<Text>,
+        note -> Nullable<Text>,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, sessions, wallets, payments, entries, outbox);
+diesel::allow_tables_to_appear_in_same_query!(accounts, sessions, wallets, payments, entries, outbox, alarms);

@@ -15,10 +15,11 @@ use diesel::{
     sql_query,
     sql_types::{BigInt, Bool, Text},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    process::{Folder, Process, check, text, try_post},
+    process::{Folder, Process, check, text, try_post, try_send},
     until,
 };
 use crate::harness::hash_of;
@@ -75,6 +76,13 @@ impl Told {
             tried[number * 7 % tried.len()].clone()
         };
         self.pay(process, actors, &before).await?;
+
+        // so that the source sends again
+        let open = try_send(&root, Method::GET, "/admin/api/v1/alarms?acknowledged=false&limit=0", None).await?.ok();
+        for alarm in open["data"].as_array().unwrap() {
+            let path = format!("/admin/api/v1/alarms/{}", alarm["id"]);
+            try_send(&root, Method::PUT, &path, Some(json!({ "acknowledged": true }))).await?.ok();
+        }
 
         let bolt11 = text(&try_post(&shop, "/api/v1/payments", order).await?.ok(), "bolt11");
         let answer = try_post(&root, "/admin/api/v1/simulation/pay", json!({ "bolt11": bolt11 })).await?.ok();
