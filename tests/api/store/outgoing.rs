@@ -357,6 +357,8 @@ async fn s37_a_late_success_and_another_attempt_at_once_are_both_booked(store: S
 async fn s18_settled_and_released_at_once_the_truth_is_booked(store: Store) {
     let wallet = wallet_with(&store, 100_000).await;
     for round in 1..=20 {
+        // where the release came first, the success was late
+        acknowledge_all(&store).await;
         let id = held(&store, &wallet, 1000, 100).await.id;
         let outcomes = at_once(4, |number| {
             let store = store.clone();
