@@ -361,7 +361,7 @@ pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time)
         let mut labels = invoice.label_list();
         labels.push("expired".to_owned());
         // labels that somebody gave it since they were read are not lost: then it is all done once more
-        let expired = diesel::update(open.clone().filter(payments::labels.eq(&invoice.labels)))
+        let expired = diesel::update(open.filter(payments::labels.eq(&invoice.labels)))
             .set((
                 payments::status.eq(Status::Failed),
                 payments::labels.eq(serde_json::to_string(&labels).unwrap_or_else(|_| invoice.labels.clone())),
