@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, Transfer,
-        Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
+        Settlement, SpanTotals, Transfer, Transferred,
     },
 };
 use crate::domain::{
@@ -148,7 +148,7 @@ operations! {
 
     /// Moves money between two wallets and closes the invoice: all of it or nothing.
     post transfer(transfer: Transfer) -> Transferred = ledger::transfer;
-    /// Takes amount and fee cap out of the wallet and records the attempt.
+    /// Takes amount and fee cap out of the wallet and records the attempt, unless an open alarm stops its source.
     post hold(payment: NewPayment) -> Posted = ledger::hold;
     /// Marks an attempt as handed to the node; false when it was marked or ended before.
     write payment_dispatch(id: PaymentId, at: Time) -> bool = ledger::dispatch;
@@ -164,6 +164,12 @@ operations! {
     write invoice_expire(id: PaymentId, at: Time) -> bool = ledger::expire;
     /// Books the super user's addition or withdrawal.
     post adjust(adjustment: Adjustment) -> Posted = ledger::adjust;
+    /// Reads the oldest open alarm for which this funding source sends nothing.
+    read alarm_stopping(source: String) -> Option<Alarm> = alarms::stopping;
+    /// Reads a page of alarms and how many there are, newest first.
+    read alarm_page(listing: Listing) -> (Vec<Alarm>, i64) = alarms::page;
+    /// Notes who took note of an alarm, once; a source that only this alarm stopped sends again.
+    write alarm_acknowledge(by: Acknowledgement) -> Alarm = alarms::acknowledge;
     /// Reads the numbers that must agree.
     snapshot audit() -> Audit = check::audit;
 

@@ -121,8 +121,12 @@ pub(in crate::store) async fn take_due(
     most: &i64,
 ) -> Result<Vec<Payment>, StoreError> {
     let query = payments::table.filter(payments::next_check_at.is_not_null()).filter(payments::next_check_at.le(*now));
-    let due: Vec<Payment> =
-        query.select(Payment::as_select()).order(payments::next_check_at).limit(*most).load(conn).await?;
+    let due: Vec<Payment> = query
+        .select(Payment::as_select())
+        .order((payments::next_check_at, payments::id))
+        .limit(*most)
+        .load(conn)
+        .await?;
     let mut taken = Vec::with_capacity(due.len());
     for payment in due {
         let claim = payments::table.find(payment.id).filter(payments::next_check_at.eq(payment.next_check_at));
