@@ -129,6 +129,8 @@ operations! {
     read payment_list(scope: Scope, listing: Listing) -> Vec<Payment> = payments::list;
     /// Counts the payments of a listing, whatever its page.
     read payment_count(scope: Scope, listing: Listing) -> i64 = payments::count;
+    /// Counts the payments after one time up to another, and those after that.
+    snapshot payment_count_since(scope: Scope, after: Time, until: Time) -> (i64, i64) = payments::count_since;
     /// Sums payments by spans of so many microseconds.
     read payment_spans(scope: Scope, listing: Listing, span: i64) -> Vec<SpanTotals> = stats::spans;
     /// Counts and sums payments by one of their fields.

@@ -84,6 +84,24 @@ pub(in crate::store) async fn count(conn: &mut Conn, scope: &Scope, listing: &Li
     Ok(query.count().get_result(conn).await?)
 }
 
+pub(in crate::store) async fn count_since(
+    conn: &mut Conn,
+    scope: &Scope,
+    after: &Time,
+    until: &Time,
+) -> Result<(i64, i64), StoreError> {
+    let later = payments::table.filter(Within(scope)).filter(payments::created_at.gt(*until));
+    let live = later.count().get_result(conn).await?;
+    if after == until {
+        return Ok((0, live));
+    }
+    let between = payments::table
+        .filter(Within(scope))
+        .filter(payments::created_at.gt(*after))
+        .filter(payments::created_at.le(*until));
+    Ok((between.count().get_result(conn).await?, live))
+}
+
 pub(in crate::store) async fn set_labels(
     conn: &mut Conn,
     id: &PaymentId,
