@@ -8,7 +8,7 @@
 //! transfers in opposite directions wait for each other instead of blocking each other.
 
 use diesel::{
-    prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
+    prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper},
     result::{DatabaseErrorKind, Error},
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -17,7 +17,8 @@ use super::{
     Conn,
     balances::{give, give_to_living, take, take_or_lose},
     kept::kept,
-    payments::{attempt_by_hash, find, invoice_by_hash, newest},
+    payments::{attempt_by_hash, find, invoice_by_hash, write},
+    places::IsInvoice,
     rows::{self, Entry},
 };
 use crate::{
@@ -84,7 +85,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
     let hash = &transfer.payment.payment_hash;
     let open = payments::table
         .filter(payments::payment_hash.eq(hash))
-        .filter(payments::kind.eq(Kind::Invoice))
+        .filter(IsInvoice)
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
@@ -93,7 +94,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         payments::updated_at.eq(at),
         payments::next_check_at.eq(None::<Time>),
     ));
-    let closed = kept(close).execute(conn).await? == 1;
+    let closed = kept!(close).execute(conn).await? == 1;
     let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
     if closed { Ok(invoice) } else { Err(Refusal::InvoiceNotOpen(Box::new(invoice)).into()) }
 }
@@ -116,7 +117,7 @@ pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Tim
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
-    Ok(kept(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
+    Ok(kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
 }
 
 pub(in crate::store) async fn release_undispatched(
@@ -129,7 +130,7 @@ pub(in crate::store) async fn release_undispatched(
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
     // the mark is taken first, so that nobody can dispatch from here on
-    let taken = diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at))).execute(conn).await?;
+    let taken = kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at)))).execute(conn).await?;
     if taken == 0 { Ok(None) } else { release(conn, failure).await.map(Some) }
 }
 
@@ -149,10 +150,8 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let settled = kept!(settled).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = settled else { return settle_late(conn, settlement).await };
     let (held, at) = (before.hold_msat, settlement.at);
     let cost = Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0));
@@ -193,12 +192,8 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Failed));
     // changes nothing, but whoever else brings this news now waits here, before holding anything
-    let locked = diesel::update(failed)
-        .set(payments::checks.eq(payments::checks))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+    let locked = diesel::update(failed).set(payments::checks.eq(payments::checks)).returning(Payment::as_returning());
+    let locked = kept!(locked).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = locked else {
         return Ok(unchanged(find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?));
     };
@@ -250,9 +245,8 @@ async fn mark_late(conn: &mut Conn, payment: &Payment, settlement: &Settlement) 
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await;
+        .returning(Payment::as_returning());
+    let marked = kept!(marked).get_result::<Payment>(conn).await;
     match marked {
         Ok(payment) => {
             conn.batch_execute("RELEASE SAVEPOINT late").await?;
@@ -281,10 +275,8 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
             payments::updated_at.eq(failure.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let failed = kept!(failed).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = failed else {
         let payment = find(conn, &failure.id).await?.ok_or(Refusal::Missing("payment"))?;
         return Ok(unchanged(payment));
@@ -326,10 +318,8 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
             payments::updated_at.eq(at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let paid = kept!(paid).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = paid else {
         // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
         book(conn, [leg(Book::Suspense, amount)]).await?;
@@ -361,10 +351,8 @@ pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time)
             payments::updated_at.eq(*at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let expired = kept!(expired).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = expired else { return Ok(false) };
     let balance = give(conn, &payment.wallet_id, Msat::ZERO).await?;
     announce(conn, &payment, EventKind::InvoiceExpired, balance, *at).await?;
@@ -390,12 +378,10 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
 
 /// Writes an outgoing payment; the database lets one attempt per payment hash live.
 async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
-    let written = (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
-    if written == 0 {
-        return Err(already_attempted(conn, &new.payment_hash).await?);
+    match write(conn, &new).await? {
+        Some(id) => Ok(new.numbered(id)),
+        None => Err(already_attempted(conn, &new.payment_hash).await?),
     }
-    let id = newest(conn, &new).await?;
-    Ok(new.numbered(id))
 }
 
 async fn already_attempted(conn: &mut Conn, hash: &PaymentHash) -> Result<StoreError, StoreError> {
