@@ -1,6 +1,6 @@
 //! Anonymous sessions: an account that nobody can log in to, held by one key, until somebody claims it.
 
-use super::{AccountError, Accounts, WalletWithKeys};
+use super::{AccountError, Accounts, WalletWithKeys, keys::ID_TRIES};
 use crate::{
     domain::{
         Account, AccountId, CredentialId, Time,
@@ -31,8 +31,20 @@ impl Accounts {
         self.check_open()?;
         let account = self.fresh_account("anonymous");
         let wallet = self.new_wallet(&account.id, None)?;
-        let key = HandedOut::new(CredentialKind::Anonymous, self.clock.bytes(), self.clock.bytes());
-        let credential = Credential {
+        for _ in 0..ID_TRIES {
+            let key = HandedOut::new(CredentialKind::Anonymous, self.clock.bytes(), self.clock.bytes());
+            let credential = self.anonymous_key(&account, &key);
+            match self.store.anonymous_open(account.clone(), wallet.wallet.clone(), credential).await {
+                Err(StoreError::Refused(Refusal::Taken(_))) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(AnonymousSession { account: account.id, key, wallet }),
+            }
+        }
+        Err(AccountError::invalid("No free id was found for it. Try again."))
+    }
+
+    fn anonymous_key(&self, account: &Account, key: &HandedOut) -> Credential {
+        Credential {
             id: key.id.clone(),
             kind: CredentialKind::Anonymous,
             account_id: account.id.clone(),
@@ -50,10 +62,7 @@ impl Accounts {
             revoked_at: None,
             last_used_at: None,
             last_used_ip: None,
-        };
-        let id = account.id.clone();
-        self.store.anonymous_open(account, wallet.wallet.clone(), credential).await?;
-        Ok(AnonymousSession { account: id, key, wallet })
+        }
     }
 
     /// The anonymous session that this bearer token is the key of, if it is meant to be one.

@@ -63,7 +63,7 @@ const NAME_MAX: usize = 100;
 /// Most live credentials of one family in an account.
 const LIVE_MAX: usize = 1000;
 /// Ids are short; one that is taken is drawn again.
-const ID_TRIES: usize = 5;
+pub(super) const ID_TRIES: usize = 5;
 /// The longest that a rotated secret stays good, in seconds: a week.
 pub(super) const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 

@@ -185,9 +185,12 @@ impl HandedOutShape {
     }
 }
 
+/// The end of the year 9999, the last that ISO 8601 writes with four digits.
+const LAST_TIME: Time = Time::from_unix(253_402_300_799);
+
 /// A point in time, as clients write it.
 pub fn expiry(text: Option<String>) -> Result<Option<Time>, Problem> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let time = Time::parse(&text);
+    let time = Time::parse(&text).filter(|time| *time <= LAST_TIME);
     time.map(Some).ok_or_else(|| Problem::field("expires_at", "invalid datetime format", "value_error.datetime"))
 }
