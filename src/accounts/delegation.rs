@@ -88,42 +88,41 @@ impl Accounts {
         let text = format!("This {who} cannot hand on what it does not hold: it lacks {endpoint:?}.");
         Err(beyond(Beyond { text, missing: Some((operation.right, endpoint)), exceeded: None }))
     }
+}
 
-    /// Does the principal hold all of this, limits included? What is not said is taken over from him.
-    ///
-    /// # Errors
-    /// Names the limit that is exceeded.
-    pub(super) fn check_limits(
-        &self,
-        principal: &Principal,
-        wallets: Option<&[WalletId]>,
-        limits: &Restrictions,
-        expires_at: Option<Time>,
-    ) -> Result<(), AccountError> {
-        if principal.credential().is_none() {
-            return Ok(()); // a login's end is not the end of what it hands out
-        }
-        let own = &principal.policy;
-        let more = |asked: Option<i64>, most: Option<i64>| asked.zip(most).is_some_and(|(asked, most)| asked > most);
-        let elsewhere = |wallets: &[WalletId]| wallets.iter().any(|wallet| !own.reaches(wallet));
-        let outside = |list: &Vec<ipnet::IpNet>| {
-            limits.source_ips.iter().any(|network| !list.iter().any(|wider| wider.contains(network)))
-        };
-        let budget = limits.budget_msat.zip(limits.budget_period);
-        let overspends = |(most, period): (i64, Period)| own.budgets.iter().any(|bound| most > within(bound, period));
-        let exceeded = [
-            ("wallets", wallets.is_some_and(elsewhere)),
-            ("max_amount_msat", more(limits.max_amount_msat, own.max_amount.map(|most| most.0))),
-            ("max_fee_msat", more(limits.max_fee_msat, own.max_fee.map(|most| most.0))),
-            ("budget_msat", budget.is_some_and(overspends)),
-            ("source_ips", own.sources.iter().any(outside)),
-            ("expires_at", more(expires_at.map(|end| end.0), own.expires_at.map(|end| end.0))),
-        ];
-        let Some((limit, _)) = exceeded.into_iter().find(|(_, exceeded)| *exceeded) else { return Ok(()) };
-        let who = principal.family.name();
-        let text = format!("This {who} cannot hand on more than it holds: {limit} exceeds its own.");
-        Err(beyond(Beyond { text, missing: None, exceeded: Some(limit) }))
+/// Does the principal hold all of this, limits included? What is not said is taken over from him.
+///
+/// # Errors
+/// Names the limit that is exceeded.
+pub(super) fn check_limits(
+    principal: &Principal,
+    wallets: Option<&[WalletId]>,
+    limits: &Restrictions,
+    expires_at: Option<Time>,
+) -> Result<(), AccountError> {
+    if principal.credential().is_none() {
+        return Ok(()); // a login's end is not the end of what it hands out
     }
+    let own = &principal.policy;
+    let more = |asked: Option<i64>, most: Option<i64>| asked.zip(most).is_some_and(|(asked, most)| asked > most);
+    let elsewhere = |wallets: &[WalletId]| wallets.iter().any(|wallet| !own.reaches(wallet));
+    let outside = |list: &Vec<ipnet::IpNet>| {
+        limits.source_ips.iter().any(|network| !list.iter().any(|wider| wider.contains(network)))
+    };
+    let budget = limits.budget_msat.zip(limits.budget_period);
+    let overspends = |(most, period): (i64, Period)| own.budgets.iter().any(|bound| most > within(bound, period));
+    let exceeded = [
+        ("wallets", wallets.is_some_and(elsewhere)),
+        ("max_amount_msat", more(limits.max_amount_msat, own.max_amount.map(|most| most.0))),
+        ("max_fee_msat", more(limits.max_fee_msat, own.max_fee.map(|most| most.0))),
+        ("budget_msat", budget.is_some_and(overspends)),
+        ("source_ips", own.sources.iter().any(outside)),
+        ("expires_at", more(expires_at.map(|end| end.0), own.expires_at.map(|end| end.0))),
+    ];
+    let Some((limit, _)) = exceeded.into_iter().find(|(_, exceeded)| *exceeded) else { return Ok(()) };
+    let who = principal.family.name();
+    let text = format!("This {who} cannot hand on more than it holds: {limit} exceeds its own.");
+    Err(beyond(Beyond { text, missing: None, exceeded: Some(limit) }))
 }
 
 fn beyond(what: Beyond) -> AccountError {

@@ -3,7 +3,7 @@
 use super::{
     AccountError, Accounts, acl,
     credentials::{GENERATIONS_MAX, family_of_kind},
-    delegation::Lineage,
+    delegation::{Lineage, check_limits},
     policy::{Principal, RouteSet},
     uses::Used,
 };
@@ -90,7 +90,7 @@ impl Accounts {
             None => None,
         };
         self.check_routes(principal, &routes)?;
-        self.check_limits(principal, wallets.as_deref(), &wanted.limits, wanted.expires_at)?;
+        check_limits(principal, wallets.as_deref(), &wanted.limits, wanted.expires_at)?;
         let lineage = self.lineage(&principal.account).await?;
         if let Some(minter) = principal.credential()
             && lineage.generations(minter) > GENERATIONS_MAX
