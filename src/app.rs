@@ -157,6 +157,7 @@ fn take_folder(path: &Path) -> Result<File, StartError> {
 pub struct App {
     address: SocketAddr,
     ledger: Ledger,
+    accounts: Accounts,
     install_open: bool,
     handle: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -198,7 +199,7 @@ impl App {
             public_url: settings.public_url(address)?,
             started: parts.clock.now(),
             clock: parts.clock,
-            accounts,
+            accounts: accounts.clone(),
             ledger: ledger.clone(),
             events,
             catalogue,
@@ -208,7 +209,7 @@ impl App {
         let server = http::serve(socket, workers, table, house).map_err(|error| StartError::Listen(address, error))?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        Ok(Self { address, ledger, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
+        Ok(Self { address, ledger, accounts, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
     }
 
     /// Where it listens.
@@ -233,5 +234,8 @@ impl App {
         self.handle.stop(true).await;
         let _ = self.serving.await;
         self.jobs.shutdown().await;
+        if let Err(error) = self.accounts.flush_uses().await {
+            tracing::warn!(%error, "when credentials were last used could not be written");
+        }
     }
 }

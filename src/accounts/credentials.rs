@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AccountError, Accounts, WalletCard, acl,
-    policy::{Bearing, Family, Policy, Principal, RouteSet, Sight},
+    policy::{Bearing, Family, Policy, Principal, Right, RouteSet, Sight},
     tokens::BadToken,
 };
 use crate::{
@@ -65,6 +65,7 @@ impl Accounts {
             family,
             bearing,
             tier: owner.tier.into(),
+            old_secret: false,
             login_at: None,
             sight: Sight { admin_key: is_admin_key, invoice_key: true },
         });
@@ -101,6 +102,7 @@ impl Accounts {
             family,
             bearing: Bearing::Session(session.id),
             tier: account.tier.into(),
+            old_secret: false,
             login_at: Some(session.created_at),
             sight: Sight { admin_key: true, invoice_key: true },
             account: account.id,
@@ -123,7 +125,8 @@ impl Accounts {
         let handed_out: HandedOut = secret.parse().map_err(|()| UNKNOWN)?;
         let found = self.store.credential_find(handed_out.id.clone()).await?;
         let mut credential = found.filter(|found| found.kind == handed_out.kind).ok_or(UNKNOWN)?;
-        if !same(&credential.secret_hash, &fingerprint) {
+        let old_secret = !same(&credential.secret_hash, &fingerprint);
+        if old_secret {
             let previous = credential.previous_hash.as_ref().is_some_and(|hash| same(hash, &fingerprint));
             if !previous {
                 return Err(UNKNOWN);
@@ -155,6 +158,7 @@ impl Accounts {
             family,
             bearing: Bearing::Credential(credential.id),
             tier: account.tier.into(),
+            old_secret,
             login_at: None,
             sight,
             account: account.id,
@@ -202,7 +206,8 @@ impl Accounts {
         let Some(acl) = &credential.acl_id else { return Ok(self.catalogue.within(credential.scope)) };
         debug_assert_eq!(credential.scope, Scope::Acl, "the database keeps it so");
         let acl = self.store.acl_find(acl.clone()).await?;
-        Ok(acl.map_or_else(RouteSet::default, |acl| acl::compile_known(&self.catalogue, &acl.entry_list())))
+        let named = acl.map_or_else(RouteSet::default, |acl| acl::compile_known(&self.catalogue, &acl.entry_list()));
+        Ok(named.or(&self.catalogue.asking(Right::Introspect)))
     }
 
     /// The wallet keys that a credential with this policy may see: those that can do no more than itself.
@@ -263,6 +268,7 @@ const UNKNOWN: AccountError = AccountError::Unauthenticated("Invalid API key or 
 fn ended(family: Family) -> AccountError {
     match family {
         Family::AclToken => AccountError::Forbidden("Invalid token id.".into()),
+        Family::AnonymousKey => AccountError::Unauthenticated("This anonymous session has ended."),
         _ => AccountError::Unauthenticated("This API key was revoked."),
     }
 }

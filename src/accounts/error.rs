@@ -1,5 +1,6 @@
 //! Why somebody is not let in, or not obeyed.
 
+use super::policy::Right;
 use crate::store::{Refusal, StoreError};
 
 /// A reason that a caller can be told. The texts are those that LNbits clients know.
@@ -11,6 +12,9 @@ pub enum AccountError {
     /// 403: who it is, is known; he may not.
     #[error("{0}")]
     Forbidden(String),
+    /// 403: a credential hands on no more than it has.
+    #[error("{}", .0.text)]
+    Beyond(Box<Beyond>),
     /// 404.
     #[error("{0}")]
     Missing(&'static str),
@@ -23,6 +27,17 @@ pub enum AccountError {
     /// The database is not available, or objects.
     #[error(transparent)]
     Store(StoreError),
+}
+
+/// What somebody asked for beyond what he holds himself.
+#[derive(Debug)]
+pub struct Beyond {
+    /// For people.
+    pub text: String,
+    /// The right that he lacks and the endpoint that asks for it.
+    pub missing: Option<(Right, String)>,
+    /// Which of his limits it exceeds.
+    pub exceeded: Option<&'static str>,
 }
 
 impl From<StoreError> for AccountError {

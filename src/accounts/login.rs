@@ -19,6 +19,8 @@ pub struct Registration {
     pub email: Option<String>,
     /// What the client calls itself.
     pub user_agent: String,
+    /// The bearer token that was presented: the key of an anonymous session makes its account a full one.
+    pub bearer: Option<String>,
 }
 
 /// A login that succeeded.
@@ -28,7 +30,7 @@ pub struct Login {
 }
 
 impl Accounts {
-    /// Opens an account with a first wallet and logs in.
+    /// Opens an account with a first wallet, or makes an anonymous account a full one, and logs in.
     ///
     /// # Errors
     /// Says which value is not allowed or taken.
@@ -41,19 +43,29 @@ impl Accounts {
         if email.as_ref().is_some_and(|email| !is_email(email)) {
             return Err(AccountError::invalid("Invalid email."));
         }
+        let anonymous = match &new.bearer {
+            Some(bearer) => self.anonymous_session(bearer).await?,
+            None => None,
+        };
         self.check_open()?;
         if self.store.account_by_login(new.username.to_lowercase()).await?.is_some() {
             return Err(AccountError::invalid("Username already exists."));
         }
         let password_hash = self.passwords.hash(new.password).await?;
-        let account = Account {
+        let named = |account: Account| Account {
             username_key: Some(new.username.to_lowercase()),
-            username: Some(new.username),
+            username: Some(new.username.clone()),
             email_key: email.as_ref().map(|email| email.to_lowercase()),
-            email,
-            password_hash: Some(password_hash),
-            ..self.fresh_account("lnbits")
+            email: email.clone(),
+            password_hash: Some(password_hash.clone()),
+            provider: "lnbits".to_owned(),
+            ..account
         };
+        if let Some(session) = anonymous {
+            let account = self.claim(&session, |account| Ok(named(account))).await?;
+            return self.start_session(&account, new.user_agent).await;
+        }
+        let account = named(self.fresh_account("lnbits"));
         let wallet = self.new_wallet(&account.id, None)?;
         self.store.account_create(account.clone(), Some(wallet.wallet)).await?;
         self.start_session(&account, new.user_agent).await
@@ -117,7 +129,7 @@ impl Accounts {
         Account::fresh(self.clock.uuid().into(), provider, self.clock.now())
     }
 
-    fn check_open(&self) -> Result<(), AccountError> {
+    pub(super) fn check_open(&self) -> Result<(), AccountError> {
         if self.limits.allow_new_accounts {
             Ok(())
         } else {

@@ -1,26 +1,38 @@
 //! Accounts: who somebody is, what his credentials allow, and which wallets are his.
 
 pub mod acl;
+mod anonymous;
 mod credentials;
+mod delegation;
 mod error;
 mod grants;
+mod inquiry;
 mod install;
+mod keys;
+mod lists;
 mod login;
 mod password;
 pub mod policy;
+mod prefixes;
 mod profile;
 mod tokens;
+mod uses;
 mod wallets;
 
 use std::sync::Arc;
 
-pub use error::AccountError;
+pub use anonymous::AnonymousSession;
+pub use error::{AccountError, Beyond};
 use grants::Grants;
+pub use inquiry::{BudgetState, Question, Verdict};
+pub use keys::{Grant, HandedOutCredential, Minted, Wanted};
 pub use login::{Login, Registration};
 use password::Passwords;
 use policy::Catalogue;
+pub use prefixes::{Prefix, PrefixRights};
 pub use profile::{PasswordChange, ProfileChange};
 use tokens::Tokens;
+use uses::Uses;
 pub use wallets::{WalletCard, WalletWithKeys};
 
 use crate::{clock::Clock, domain::limits::Limits, store::Store, vault::Vault};
@@ -35,6 +47,7 @@ pub struct Accounts {
     tokens: Arc<Tokens>,
     passwords: Passwords,
     grants: Arc<Grants>,
+    uses: Arc<Uses>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
 }
@@ -68,6 +81,7 @@ impl Accounts {
             tokens: Arc::new(Tokens::new(&secret)),
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
+            uses: Arc::default(),
             install_token: setup.install_token.map(Into::into),
             store: setup.store,
             vault: setup.vault,

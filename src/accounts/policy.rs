@@ -18,6 +18,8 @@ use crate::domain::{
 pub enum Right {
     /// Nothing.
     Public,
+    /// Asking what one's own credential allows.
+    Introspect,
     /// Reading a wallet and its payments.
     WalletRead,
     /// Making invoices.
@@ -40,8 +42,9 @@ pub enum Right {
 
 impl Right {
     /// Every right, weakest first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Public,
+        Self::Introspect,
         Self::WalletRead,
         Self::WalletReceive,
         Self::WalletSend,
@@ -57,6 +60,7 @@ impl Right {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Public => "Public",
+            Self::Introspect => "Introspect",
             Self::WalletRead => "WalletRead",
             Self::WalletReceive => "WalletReceive",
             Self::WalletSend => "WalletSend",
@@ -104,17 +108,27 @@ impl Family {
     /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Account, AccountSecrets, Credentials, Public, WalletManage, WalletRead, WalletReceive, WalletSend, Wallets,
+            Account, AccountSecrets, Credentials, Introspect, Public, WalletManage, WalletRead, WalletReceive,
+            WalletSend, Wallets,
         };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
             Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage],
-            Self::AnonymousKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
-            Self::AclToken | Self::ApiKey => {
-                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets, Account, Credentials]
-            }
+            Self::AnonymousKey => &[Public, Introspect, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
+            Self::AclToken | Self::ApiKey => &[
+                Public,
+                Introspect,
+                WalletRead,
+                WalletReceive,
+                WalletSend,
+                WalletManage,
+                Wallets,
+                Account,
+                Credentials,
+            ],
             Self::Session => &[
                 Public,
+                Introspect,
                 WalletRead,
                 WalletReceive,
                 WalletSend,
@@ -185,9 +199,18 @@ impl Catalogue {
             Scope::Receive => matches!(operation.right, Right::WalletRead | Right::WalletReceive),
             Scope::Acl => false,
         };
-        let named =
-            |operation: &Operation| operation.right == Right::Public && scope != Scope::Stats || named(operation);
+        let named = |operation: &Operation| match operation.right {
+            Right::Introspect => true,
+            Right::Public => scope != Scope::Stats,
+            _ => named(operation),
+        };
         self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
+    }
+
+    /// What asks for this right.
+    pub fn asking(&self, right: Right) -> RouteSet {
+        let numbered = self.operations.iter().enumerate();
+        numbered.filter(|(_, op)| op.right == right).map(|(number, _)| number).collect()
     }
 
     /// Everything that a family of credentials may do.
@@ -367,6 +390,8 @@ pub struct Principal {
     pub bearing: Bearing,
     /// Name of the account's tier.
     pub tier: Arc<str>,
+    /// Did it come by the secret that its last rotation replaced?
+    pub old_secret: bool,
     /// When the login happened, if it is one.
     pub login_at: Option<Time>,
     /// Which keys it may see: never one that can do more than itself.
@@ -412,14 +437,14 @@ mod tests {
     fn families_get_what_their_rights_allow() {
         let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
         let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
-        let may = |family| (0..10).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
-        assert_eq!(may(Family::InvoiceKey), [0, 1, 2]);
-        assert_eq!(may(Family::AdminKey), [0, 1, 2, 3, 4]);
-        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        let may = |family| (0..11).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
+        assert_eq!(may(Family::InvoiceKey), [0, 2, 3]);
+        assert_eq!(may(Family::AdminKey), [0, 2, 3, 4, 5]);
+        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 
     #[test]

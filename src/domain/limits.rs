@@ -23,6 +23,8 @@ pub struct Limits {
     pub fresh_login_seconds: i64,
     /// May anybody open an account?
     pub allow_new_accounts: bool,
+    /// May anybody open an anonymous session?
+    pub allow_anonymous_sessions: bool,
     /// Name of a wallet whose maker gave none.
     pub default_wallet_name: String,
     /// Memo of an invoice whose maker gave none.
@@ -41,6 +43,7 @@ impl Default for Limits {
             session_minutes: 525_600,
             fresh_login_seconds: 120,
             allow_new_accounts: true,
+            allow_anonymous_sessions: true,
             default_wallet_name: "Satchel wallet".into(),
             site_title: "Satchel".into(),
         }

@@ -31,7 +31,7 @@ const STALE_COOKIES: &[&str] = &["is_access_token_expired", "lnbits_last_active_
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::POST, "/api/v1/auth/register", Public, register)
-            .doc("Opens an account with a first wallet and logs in."),
+            .doc("Opens an account with a first wallet and logs in.\nWith the key of an anonymous session as the bearer token, that account becomes a full one: same id, same wallets; the key ends."),
         route(Method::POST, "/api/v1/auth", Public, login).doc("Logs in by user name (or e-mail) and password."),
         route(Method::POST, "/api/v1/auth/logout", Public, logout).doc("Ends the session of the token that is sent."),
         route(Method::PUT, "/api/v1/auth/first_install", Public, first_install)
@@ -118,6 +118,7 @@ async fn register(
             password_repeat: new.password_repeat,
             email: new.email,
             user_agent: user_agent(&request),
+            bearer: super::permission::token(&request),
         })
         .await?;
     Ok(logged_in(&house, login))

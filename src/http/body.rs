@@ -145,6 +145,22 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
     }
 }
 
+/// The two variable parts of a path.
+pub struct PathParts<A, B>(pub A, pub B);
+
+impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathParts<A, B> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut parts = request.match_info().iter().map(|(_, text)| percent_decoded(text).replace('\0', "\u{fffd}"));
+        let first = parts.next().and_then(|text| text.parse().ok());
+        let second = parts.next().and_then(|text| text.parse().ok());
+        let both = first.zip(second).map(|(first, second)| Self(first, second));
+        std::future::ready(both.ok_or_else(|| Problem::new(Code::NotFound, "Not Found")))
+    }
+}
+
 fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -3,9 +3,14 @@
 
 mod account;
 mod admin;
+mod acl_legacy;
+mod acls;
+mod anonymous;
 mod answer;
+mod api_keys;
 mod auth;
 mod body;
+mod handed_out;
 mod lenient;
 mod openapi;
 mod payments;
@@ -79,6 +84,10 @@ pub fn table() -> Vec<Route> {
     [
         route::under("Login", auth::routes()),
         route::under("Account", account::routes()),
+        route::under("Login", anonymous::routes()),
+        route::under("Access lists", acls::routes()),
+        route::under("Access lists", acl_legacy::routes()),
+        route::under("API keys", api_keys::routes()),
         route::under("Wallets", wallets::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),

@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 use super::{
-    body::{Body, List, Listable, Params, PathPart},
+    body::{Body, List, Listable, Params, PathPart, PathParts},
     permission::{Caller, Permission},
     route::Route,
 };
@@ -246,6 +246,13 @@ impl<T> Argument for PathPart<T> {
     fn describe(sketch: &mut Sketch) {
         let names = sketch.path.split(['{', '}']).skip(1).step_by(2);
         if let Some(name) = names.map(|name| name.split(':').next().unwrap_or(name)).next() {
+            sketch.parameter(name, Type::String, ParameterIn::Path, "");
+        }
+    }
+}
+impl<A, B> Argument for PathParts<A, B> {
+    fn describe(sketch: &mut Sketch) {
+        for name in sketch.path.split(['{', '}']).skip(1).step_by(2) {
             sketch.parameter(name, Type::String, ParameterIn::Path, "");
         }
     }

@@ -174,6 +174,10 @@ macro_rules! account_permission {
     };
 }
 account_permission!(
+    /// May ask what his credential allows.
+    Introspect
+);
+account_permission!(
     /// May see and use all of the account's wallets.
     Wallets
 );
@@ -217,18 +221,16 @@ async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Prob
     from_here(request, principal)
 }
 
-/// Some credentials are good from some networks only.
+/// Some credentials are good from some networks only. What is good is used from here.
 fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
-    if principal.policy.sources.is_empty() {
+    let address = client_address(request);
+    let admitted = principal.policy.sources.is_empty() || address.is_some_and(|from| principal.policy.admits(from));
+    if admitted {
+        house(request)?.accounts.note_use(&principal, address);
         return Ok(principal);
     }
-    match client_address(request) {
-        Some(address) if principal.policy.admits(address) => Ok(principal),
-        _ => {
-            let text = format!("This {} may not be used from this address.", principal.family.name());
-            Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
-        }
-    }
+    let text = format!("This {} may not be used from this address.", principal.family.name());
+    Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
 }
 
 /// The address that the request came from.

@@ -190,6 +190,19 @@ impl From<AccountError> for Problem {
         match &error {
             AccountError::Unauthenticated(_) => Self::new(Code::Unauthenticated, text),
             AccountError::Forbidden(_) => Self::new(Code::Forbidden, text),
+            AccountError::Beyond(beyond) => {
+                let problem = Self::new(Code::Forbidden, text);
+                let problem = match &beyond.missing {
+                    Some((right, endpoint)) => {
+                        problem.with("missing_right", right.name()).with("missing_endpoint", endpoint.as_str())
+                    }
+                    None => problem,
+                };
+                match beyond.exceeded {
+                    Some(limit) => problem.with("exceeded", limit),
+                    None => problem,
+                }
+            }
             AccountError::Missing(_) => Self::new(Code::NotFound, text),
             AccountError::WalletNotNamed => Self::new(Code::WalletNotNamed, text),
             AccountError::Invalid(_) => Self::new(Code::InvalidRequest, text),

@@ -16,6 +16,8 @@ use crate::{accounts::Accounts, clock::Clock, domain::Time, events::Events, ledg
 const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
+/// Between two writings of when credentials were last used.
+const USES_EVERY: Duration = Duration::from_secs(30);
 /// Before a lost node is called again: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
@@ -36,6 +38,11 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     jobs.spawn(every(CREDENTIALS_EVERY, move || {
         let accounts = people.clone();
         async move { warn("credentials", accounts.follow_changes().await) }
+    }));
+    let used = accounts.clone();
+    jobs.spawn(every(USES_EVERY, move || {
+        let accounts = used.clone();
+        async move { warn("last uses", accounts.flush_uses().await) }
     }));
     jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
     let (store, clock) = (store.clone(), clock.clone());

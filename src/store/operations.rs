@@ -87,8 +87,20 @@ operations! {
     write credential_revoke(account: AccountId, id: CredentialId, at: Time) -> bool = credentials::revoke;
     /// Notes when and from where credentials and sessions were used.
     write credential_used(uses: Vec<LastUse>) -> () = credentials::used;
-    /// Writes an access list, new or changed.
+    /// Reads when the secrets before the last rotation were last used, and from where.
+    read credential_old_uses(account: AccountId) -> Vec<(CredentialId, Time, Option<String>)> = credentials::old_uses;
+    /// Opens an anonymous account with its wallet and its key.
+    write anonymous_open(account: Account, wallet: Wallet, key: Credential) -> () = credentials::anonymous_open;
+    /// Makes an anonymous account somebody's, if it is still as it was when it was read, and ends its key.
+    write anonymous_claim(account: Account, was: Time, key: CredentialId, at: Time) -> () = credentials::anonymous_claim;
+    /// Writes a new access list and which credential made it, if it was one.
+    write acl_create(acl: Acl, maker: Option<CredentialId>) -> () = credentials::acl_create;
+    /// Writes a changed access list.
     write acl_save(acl: Acl) -> () = credentials::acl_save;
+    /// Writes a changed access list and ends its tokens but these.
+    write acl_replace(acl: Acl, keep: Vec<CredentialId>, at: Time) -> () = credentials::acl_replace;
+    /// Reads which credentials made access lists of an account.
+    read acl_makers(account: AccountId) -> Vec<(String, CredentialId)> = credentials::acl_makers;
     /// Reads an access list.
     read acl_find(id: String) -> Option<Acl> = credentials::acl_find;
     /// Reads an account's access lists, oldest first.

@@ -69,6 +69,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    acl_makers (acl_id) {
+        acl_id -> Text,
+        credential_id -> Text,
+    }
+}
+
+diesel::table! {
+    old_secret_uses (credential_id) {
+        credential_id -> Text,
+        last_used_at -> BigInt,
+        last_used_ip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     counters (name) {
         name -> Text,
         value -> BigInt,
@@ -168,7 +183,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     sessions,
     acls,
+    acl_makers,
     credentials,
+    old_secret_uses,
     wallets,
     payments,
     entries,

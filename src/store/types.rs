@@ -59,6 +59,8 @@ pub struct Rotation {
 pub struct LastUse {
     /// The credential, if it was one.
     pub credential: Option<CredentialId>,
+    /// Was it the credential's secret before its last rotation?
+    pub old_secret: bool,
     /// The login, if it was one.
     pub session: Option<SessionId>,
     /// When.

@@ -37,6 +37,83 @@ pub(super) const SAMPLES: &[Sample] = &[
         |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
     ),
     with("POST /api/v1/account", |_| "/api/v1/account".into(), |_| json!({ "name": "anonymous" })),
+    plain("POST /api/v1/session", |_| "/api/v1/session".into()),
+    with(
+        "POST /api/v1/auth/acls",
+        |_| "/api/v1/auth/acls".into(),
+        |_| json!({ "name": "list", "allowed_endpoints": ["GET /api/v1/wallet", "POST /api/v1/payments#receive"] }),
+    ),
+    plain("GET /api/v1/auth/acls", |_| "/api/v1/auth/acls".into()),
+    plain("GET /api/v1/auth/acls/{acl_id}", |s| format!("/api/v1/auth/acls/{}", s.acl)),
+    with(
+        "PUT /api/v1/auth/acls/{acl_id}",
+        |s| format!("/api/v1/auth/acls/{}", s.acl),
+        |_| json!({ "name": "renamed", "allowed_endpoints": ["GET /api/v1/payments/*"] }),
+    ),
+    plain("DELETE /api/v1/auth/acls/{acl_id}", |s| format!("/api/v1/auth/acls/{}", s.acl)),
+    with(
+        "POST /api/v1/auth/acls/{acl_id}/tokens",
+        |s| format!("/api/v1/auth/acls/{}/tokens", s.acl),
+        |s| {
+            json!({
+                "name": "till", "expires_at": "2040-01-01T00:00:00Z", "wallets": [s.wallet],
+                "limits": {
+                    "max_amount_msat": 1000, "max_fee_msat": 10, "budget_msat": 5000, "budget_period": "day",
+                    "source_ips": ["127.0.0.0/8"]
+                }
+            })
+        },
+    ),
+    plain("GET /api/v1/auth/acls/{acl_id}/tokens", |s| format!("/api/v1/auth/acls/{}/tokens", s.acl)),
+    plain("DELETE /api/v1/auth/acls/{acl_id}/tokens/{token_id}", |s| {
+        format!("/api/v1/auth/acls/{}/tokens/{}", s.acl, s.token)
+    }),
+    plain("GET /api/v1/auth/acl", |_| "/api/v1/auth/acl".into()),
+    with("PUT /api/v1/auth/acl", |_| "/api/v1/auth/acl".into(), prefix_list),
+    with("PATCH /api/v1/auth/acl", |_| "/api/v1/auth/acl".into(), prefix_list),
+    with(
+        "DELETE /api/v1/auth/acl",
+        |_| "/api/v1/auth/acl".into(),
+        |s| json!({ "id": s.acl, "password": s.password() }),
+    ),
+    with(
+        "POST /api/v1/auth/acl/token",
+        |_| "/api/v1/auth/acl/token".into(),
+        |s| json!({ "acl_id": s.acl, "token_name": "till", "password": s.password(), "expiration_time_minutes": 60 }),
+    ),
+    with(
+        "DELETE /api/v1/auth/acl/token",
+        |_| "/api/v1/auth/acl/token".into(),
+        |s| json!({ "id": s.token, "acl_id": s.acl, "password": s.password() }),
+    ),
+    plain("GET /api/v1/api-keys", |_| "/api/v1/api-keys".into()),
+    with(
+        "POST /api/v1/api-keys",
+        |_| "/api/v1/api-keys".into(),
+        |s| {
+            json!({
+                "name": "shop", "expires_at": "2040-01-01T00:00:00Z", "scope": "receive", "wallets": [s.wallet],
+                "limits": { "max_amount_msat": 1000 }
+            })
+        },
+    ),
+    plain("GET /api/v1/api-keys/self", |_| "/api/v1/api-keys/self".into()),
+    with(
+        "POST /api/v1/api-keys/check",
+        |_| "/api/v1/api-keys/check".into(),
+        |s| {
+            json!({
+                "method": "POST", "path": "/api/v1/payments", "body": { "out": true, "bolt11": s.to_pay }, "out": true,
+                "amount_msat": 1000, "wallet_id": s.wallet, "source_ip": "192.0.2.1", "at": "2030-01-01T00:00:00Z"
+            })
+        },
+    ),
+    with(
+        "POST /api/v1/api-keys/{id}/rotate",
+        |s| format!("/api/v1/api-keys/{}/rotate", s.key),
+        |_| json!({ "overlap_seconds": 60 }),
+    ),
+    plain("DELETE /api/v1/api-keys/{id}", |s| format!("/api/v1/api-keys/{}", s.key)),
     plain("GET /api/v1/auth", |_| "/api/v1/auth".into()),
     with(
         "PATCH /api/v1/auth",
@@ -142,6 +219,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /", |_| "/".into()),
     plain("GET /static/{file}", |_| "/static/satchel.css".into()),
 ];
+
+fn prefix_list(s: &Subject) -> Value {
+    json!({
+        "id": s.acl, "name": "by prefix", "password": s.password(),
+        "endpoints": [{ "path": "/api/v1/wallet", "name": "Wallet", "read": true, "write": false }],
+        "token_id_list": [{ "id": s.token, "name": "kept", "expires_at": null }]
+    })
+}
 
 /// The sample of an operation.
 pub(super) fn of(operation: &str) -> &'static Sample {

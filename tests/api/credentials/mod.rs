@@ -1,0 +1,19 @@
+//! Credentials of every family: what they allow, how long, and who may hand them on.
+
+mod acls;
+mod anonymous;
+mod chains;
+mod keys;
+mod prefixes;
+
+use serde_json::Value;
+
+/// A text of a JSON object.
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("no text {name} in {value}")).to_owned()
+}
+
+/// The id of the only wallet of whoever asks.
+async fn only_wallet(caller: &crate::harness::Caller) -> String {
+    text(&caller.get("/api/v1/wallets").await.ok()[0], "id")
+}
