@@ -9,6 +9,8 @@ mod login;
 mod password;
 pub mod policy;
 mod profile;
+mod rates;
+mod tiers;
 mod tokens;
 mod wallets;
 
@@ -20,6 +22,9 @@ pub use login::{Login, Registration};
 use password::Passwords;
 use policy::Catalogue;
 pub use profile::{PasswordChange, ProfileChange};
+pub use rates::Counted;
+use rates::Rates;
+pub use tiers::{Lack, TierOffer};
 use tokens::Tokens;
 pub use wallets::{WalletCard, WalletWithKeys};
 
@@ -35,6 +40,7 @@ pub struct Accounts {
     tokens: Arc<Tokens>,
     passwords: Passwords,
     grants: Arc<Grants>,
+    rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
 }
@@ -68,6 +74,7 @@ impl Accounts {
             tokens: Arc::new(Tokens::new(&secret)),
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
+            rates: Arc::new(Rates::new(setup.clock.clone())),
             install_token: setup.install_token.map(Into::into),
             store: setup.store,
             vault: setup.vault,

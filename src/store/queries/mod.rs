@@ -14,4 +14,5 @@ mod listing;
 pub(in crate::store) mod payments;
 mod rows;
 pub(in crate::store) mod stats;
+pub(in crate::store) mod tiers;
 pub(in crate::store) mod wallets;

@@ -1,0 +1,4 @@
+//! Credentials as their holders see them.
+
+mod proxies;
+mod tiers;
