@@ -85,7 +85,8 @@ impl Parts {
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;
-        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: Some(lock) })
+        let limits = Limits { tiers: settings.traffic.tiers(), ..Limits::default() };
+        Ok(Self { store, source, secrets, clock, limits, lock: Some(lock) })
     }
 
     /// Opens what a check needs beside a running server on the same data folder. The database has to be
@@ -202,6 +203,7 @@ impl App {
             accounts: accounts.clone(),
             ledger: ledger.clone(),
             events,
+            rules: http::rules(&table),
             catalogue,
             stopping: stop_seen,
         };

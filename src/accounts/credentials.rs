@@ -225,6 +225,17 @@ impl Accounts {
         if let Some(own) = &principal.wallet {
             return Ok(Arc::clone(own));
         }
+        let only = match principal.policy.wallets.as_deref() {
+            Some([only]) => Some(only.as_str()),
+            _ => None,
+        };
+        let named = named.or(only);
+        let remembered = named.and_then(|name| self.grants.wallet(&name.parse().ok()?));
+        let own = |card: &Arc<WalletCard>| card.account == principal.account && principal.policy.reaches(&card.id);
+        if let Some(card) = remembered.filter(own) {
+            return Ok(card);
+        }
+        let generation = self.grants.generation();
         let wallet = match named {
             Some(name) => self.own_wallet(principal, name).await?,
             None => {
@@ -237,7 +248,9 @@ impl Accounts {
                 }
             }
         };
-        Ok(Arc::new(WalletCard::open(&self.vault, wallet)?))
+        let card = Arc::new(WalletCard::open(&self.vault, wallet)?);
+        self.grants.put_wallet(&card, generation);
+        Ok(card)
     }
 
     async fn own_wallet(&self, principal: &Principal, name: &str) -> Result<Wallet, AccountError> {

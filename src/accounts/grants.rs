@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::policy::Principal;
+use super::{WalletCard, policy::Principal};
+use crate::domain::WalletId;
 
 /// Most credentials that are remembered; then all are forgotten and resolved anew.
 const GRANTS_MAX: usize = 50_000;
@@ -17,6 +18,8 @@ pub(super) struct Grants(RwLock<Known>);
 #[derive(Default)]
 struct Known {
     by_credential: HashMap<[u8; 32], Arc<Principal>>,
+    /// Living wallets with their keys opened, for credentials that reach several.
+    wallets: HashMap<WalletId, Arc<WalletCard>>,
     /// Moves whenever something is forgotten: what was read before is not remembered after.
     generation: u64,
     /// The database's count of changed credentials when last looked at.
@@ -44,10 +47,27 @@ impl Grants {
         }
     }
 
+    /// A living wallet, as it was when it was last read.
+    pub(super) fn wallet(&self, id: &WalletId) -> Option<Arc<WalletCard>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).wallets.get(id).cloned()
+    }
+
+    /// Remembers a living wallet, unless something changed since `generation` was taken.
+    pub(super) fn put_wallet(&self, card: &Arc<WalletCard>, generation: u64) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.generation == generation {
+            if known.wallets.len() >= GRANTS_MAX {
+                known.wallets.clear();
+            }
+            known.wallets.insert(card.id.clone(), Arc::clone(card));
+        }
+    }
+
     pub(super) fn forget(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.generation += 1;
         known.by_credential.clear();
+        known.wallets.clear();
     }
 
     /// Forgets everything if the database's count of changes is not the one last seen.

@@ -15,6 +15,8 @@ mod password;
 pub mod policy;
 mod prefixes;
 mod profile;
+mod rates;
+mod tiers;
 mod tokens;
 mod uses;
 mod wallets;
@@ -31,6 +33,9 @@ use password::Passwords;
 use policy::Catalogue;
 pub use prefixes::{Prefix, PrefixRights};
 pub use profile::{PasswordChange, ProfileChange};
+pub use rates::Counted;
+use rates::Rates;
+pub use tiers::{Lack, TierOffer};
 use tokens::Tokens;
 use uses::Uses;
 pub use wallets::{WalletCard, WalletWithKeys};
@@ -48,6 +53,7 @@ pub struct Accounts {
     passwords: Passwords,
     grants: Arc<Grants>,
     uses: Arc<Uses>,
+    rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
 }
@@ -82,6 +88,7 @@ impl Accounts {
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
             uses: Arc::default(),
+            rates: Arc::new(Rates::new(setup.clock.clone())),
             install_token: setup.install_token.map(Into::into),
             store: setup.store,
             vault: setup.vault,

@@ -8,6 +8,8 @@
 //! - `DATABASE_URL`: `postgres://…` to use PostgreSQL instead of SQLite in the data folder.
 //! - `SATCHEL_FUNDING`: the funding source.
 //! - `SATCHEL_LOG`: what is logged.
+//! - `SATCHEL_TRUSTED_PROXIES`, `SATCHEL_WALLET_REQUESTS_PER_MINUTE` and `SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE`:
+//!   whose word on a request's origin is taken, and how often one may call.
 //!
 //! Secrets are environment variables only, so that they do not show in the list of processes:
 //!
@@ -16,11 +18,13 @@
 //! - `AUTH_SECRET_KEY`: signs session tokens; for servers that move here and bring theirs along.
 
 mod secrets;
+mod traffic;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 pub use secrets::{MasterKey, Secret, Secrets};
+pub use traffic::{Networks, Traffic};
 
 /// The database file in the data folder.
 pub const DATABASE_FILE: &str = "satchel.sqlite3";
@@ -47,6 +51,9 @@ pub struct Settings {
     /// What is logged: `error`, `warn`, `info`, `debug`, or such per module (`info,satchel::http=debug`).
     #[arg(long, env = "SATCHEL_LOG", default_value = "info")]
     pub log: String,
+    /// Who calls, and how often.
+    #[command(flatten)]
+    pub traffic: Traffic,
 }
 
 /// The funding sources that a server can have.

@@ -1,6 +1,6 @@
 //! What the operator allows: amounts, fees and times, with the defaults of a new server.
 
-use super::Msat;
+use super::{Msat, tier::Tiers};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Limits {
     pub default_wallet_name: String,
     /// Memo of an invoice whose maker gave none.
     pub site_title: String,
+    /// How often callers may call, and what tiers there are.
+    pub tiers: Tiers,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
             allow_anonymous_sessions: true,
             default_wallet_name: "Satchel wallet".into(),
             site_title: "Satchel".into(),
+            tiers: Tiers::default(),
         }
     }
 }

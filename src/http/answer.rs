@@ -40,9 +40,14 @@ pub struct LoggedIn<T> {
 
 impl<T: Serialize> Responder for LoggedIn<T> {
     type Body = BoxBody;
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+    /// A browser that came by https, as a trusted proxy says, is to send them by https only.
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        for cookie in self.cookies {
+        let https = super::origin::is_https(request);
+        for mut cookie in self.cookies {
+            if https {
+                cookie.set_secure(true);
+            }
             response.cookie(cookie);
         }
         response.json(self.body)

@@ -6,6 +6,7 @@ mod admin;
 mod acl_legacy;
 mod acls;
 mod anonymous;
+mod admission;
 mod answer;
 mod api_keys;
 mod auth;
@@ -13,6 +14,7 @@ mod body;
 mod handed_out;
 mod lenient;
 mod openapi;
+mod origin;
 mod payments;
 mod permission;
 mod problem;
@@ -20,6 +22,7 @@ mod route;
 mod shapes;
 mod shell;
 mod system;
+mod tiers;
 mod users;
 mod wallets;
 mod websocket;
@@ -33,6 +36,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Bytes, Data},
 };
+pub use admission::{Rules, rules};
 pub use permission::Permission;
 pub use problem::{Code, Problem};
 pub use route::Route;
@@ -66,6 +70,8 @@ pub struct House {
     pub public_url: String,
     /// Every operation, numbered.
     pub catalogue: Arc<Catalogue>,
+    /// How requests of each operation are counted, and what they take.
+    pub rules: Rules,
     /// The OpenAPI document.
     pub openapi: Bytes,
     /// Turns true when the server begins to stop: connections that would go on for ever end then.
@@ -91,6 +97,7 @@ pub fn table() -> Vec<Route> {
         route::under("Wallets", wallets::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
+        route::under("Tiers", tiers::routes()),
         route::under("Super user", users::routes()),
         route::under("Super user", admin::routes()),
         route::under("Server", system::routes()),
@@ -128,7 +135,7 @@ pub fn serve(socket: TcpListener, workers: usize, table: Arc<Vec<Route>>, house:
             .wrap(from_fn(shell::shell))
             .configure(|config| route::mount(&table, config))
             .default_service(web::to(move |request: HttpRequest| {
-                std::future::ready(fallback(&table_for_fallback, &request))
+                std::future::ready(admission::stranger(&request).map(|()| fallback(&table_for_fallback, &request)))
             }))
     })
     .workers(workers)
@@ -148,10 +155,11 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
         None => format!("{path}/"),
     };
     if route::knows(table, &other) && !path.contains("//") {
-        let info = request.connection_info();
         let query =
             if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
-        let location = format!("{}://{}{other}{query}", info.scheme(), info.host());
+        let scheme = if origin::is_https(request) { "https" } else { "http" };
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let location = format!("{scheme}://{host}{other}{query}");
         return HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish();
     }
     Problem::new(Code::NotFound, "Not Found").error_response()

@@ -3,12 +3,14 @@
 //! Which credential carries which right is one table, `accounts::policy::Family::rights`. Here a request's
 //! credential becomes a principal, once, and the route's own bit is looked up in what it allows.
 
-use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
 
 use super::{
     House,
+    admission::{self, Door},
+    origin::client_address,
     problem::{Code, Problem},
     route,
 };
@@ -65,8 +67,8 @@ impl Permission for Public {
     type Proof = ();
     const RIGHTS: &'static [(&'static str, Right)] = &[("", Right::Public)];
 
-    fn check(_: HttpRequest) -> impl Future<Output = Result<(), Problem>> + 'static {
-        std::future::ready(Ok(()))
+    fn check(request: HttpRequest) -> impl Future<Output = Result<(), Problem>> + 'static {
+        std::future::ready(admission::may_publicly(&request))
     }
 }
 
@@ -84,9 +86,7 @@ macro_rules! wallet_permission {
                 async move {
                     let number = number_of(&request)?;
                     let principal = wallet_principal(&request).await?;
-                    if !principal.policy.routes.contains(number) {
-                        return Err(refusal(&request, &principal, number));
-                    }
+                    may(&request, &principal, number)?;
                     on_wallet(&request, principal).await
                 }
             }
@@ -113,23 +113,20 @@ pub struct WalletReceiveOrSend;
 /// Somebody who may do at least one of the two; which, the handler asks when it has read the body.
 pub struct EitherCaller {
     caller: WalletCaller,
-    first: usize,
-    refused: [Problem; 2],
+    refused: [Option<Problem>; 2],
 }
 
 impl EitherCaller {
     /// The caller, if he may make invoices.
     pub fn receive(self) -> Result<WalletCaller, Problem> {
         let [receive, _] = self.refused;
-        let may = self.caller.principal.policy.routes.contains(self.first);
-        if may { Ok(self.caller) } else { Err(receive) }
+        receive.map_or(Ok(self.caller), Err)
     }
 
     /// The caller, if he may pay.
     pub fn send(self) -> Result<WalletCaller, Problem> {
         let [_, send] = self.refused;
-        let may = self.caller.principal.policy.routes.contains(self.first + 1);
-        if may { Ok(self.caller) } else { Err(send) }
+        send.map_or(Ok(self.caller), Err)
     }
 }
 
@@ -140,12 +137,11 @@ impl Permission for WalletReceiveOrSend {
     async fn check(request: HttpRequest) -> Result<EitherCaller, Problem> {
         let first = number_of(&request)?;
         let principal = wallet_principal(&request).await?;
-        let routes = principal.policy.routes;
-        if !routes.contains(first) && !routes.contains(first + 1) {
-            return Err(refusal(&request, &principal, first));
+        let refused = [first, first + 1].map(|number| may(&request, &principal, number).err());
+        if let [Some(receive), Some(_)] = refused {
+            return Err(receive);
         }
-        let refused = [first, first + 1].map(|number| refusal(&request, &principal, number));
-        Ok(EitherCaller { caller: on_wallet(&request, principal).await?, first, refused })
+        Ok(EitherCaller { caller: on_wallet(&request, principal).await?, refused })
     }
 }
 
@@ -163,11 +159,8 @@ macro_rules! account_permission {
                 async move {
                     let number = number_of(&request)?;
                     let principal = account_principal(&request).await?;
-                    if principal.policy.routes.contains(number) {
-                        Ok(principal)
-                    } else {
-                        Err(refusal(&request, &principal, number))
-                    }
+                    may(&request, &principal, number)?;
+                    Ok(principal)
                 }
             }
         }
@@ -199,18 +192,28 @@ account_permission!(
 );
 
 /// Who calls a route of wallets: by a wallet's key, or by any other credential.
-async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+pub(super) async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+    if let Some(known) = admission::known(request, Door::Wallet) {
+        return known;
+    }
     let house = house(request)?;
     let principal = match (api_key(request), token(request)) {
         (Some(key), _) => house.accounts.by_api_key(&key).await?,
         (None, Some(token)) => house.accounts.by_bearer(&token).await?,
+        (None, None) if parameter(request, "api-key").is_some() => {
+            let text = "Keys are not accepted in the query string here: send yours in the header X-Api-Key.";
+            return Err(AccountError::Unauthenticated(text).into());
+        }
         (None, None) => return Err(AccountError::Unauthenticated("No Api Key provided.").into()),
     };
     from_here(request, principal)
 }
 
 /// Who calls a route of the account: wallet keys are no answer to that.
-async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+pub(super) async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+    if let Some(known) = admission::known(request, Door::Account) {
+        return known;
+    }
     let house = house(request)?;
     let handed_out = api_key(request).filter(|key| HandedOut::resembles(key));
     let principal = match (handed_out, token(request)) {
@@ -233,11 +236,6 @@ fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Pri
     Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
 }
 
-/// The address that the request came from.
-pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
-}
-
 /// The wallet that the caller acts on.
 async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<WalletCaller, Problem> {
     let wallet = match &principal.wallet {
@@ -249,6 +247,15 @@ async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<W
         }
     };
     Ok(WalletCaller { principal, wallet })
+}
+
+/// Is this operation one of those that the caller's credential allows, and his tier?
+fn may(request: &HttpRequest, principal: &Principal, number: usize) -> Result<(), Problem> {
+    if !principal.policy.routes.contains(number) {
+        return Err(refusal(request, principal, number));
+    }
+    let house = house(request)?;
+    admission::may(&house, principal, number)
 }
 
 /// Names the right that is missing.
@@ -278,10 +285,18 @@ fn house(request: &HttpRequest) -> Result<Data<House>, Problem> {
     request.app_data::<Data<House>>().cloned().ok_or_else(|| Problem::new(Code::Internal, "Unexpected error!"))
 }
 
-/// The API key of the header, or else of the query string.
+/// The API key of the header, or else of the query string where the operator allows it.
 fn api_key(request: &HttpRequest) -> Option<String> {
     let header = header_text(request, "x-api-key").filter(|key| !key.is_empty());
-    header.map(str::to_owned).or_else(|| parameter(request, "api-key"))
+    header.map(str::to_owned).or_else(|| {
+        let allowed = house(request).is_ok_and(|house| house.ledger.limits().tiers.allow_query_keys);
+        parameter(request, "api-key").filter(|_| allowed)
+    })
+}
+
+/// Does the request show a credential, of whatever worth?
+pub(super) fn shows_credential(request: &HttpRequest) -> bool {
+    api_key(request).is_some() || token(request).is_some()
 }
 
 /// The bearer token of the header, or else of the session cookie.

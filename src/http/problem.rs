@@ -52,6 +52,8 @@ codes! {
     RequestTimeout = "request_timeout", 408;
     /// The body is larger than any request needs.
     BodyTooLarge = "body_too_large", 413;
+    /// Too many requests: see `retry_after` and the header Retry-After.
+    RateLimited = "rate_limited", 429;
     /// Something unforeseen; the log has it under the request id.
     Internal = "internal_error", 500;
     /// The database cannot be written or read now.

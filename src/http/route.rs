@@ -16,6 +16,7 @@ use actix_web::{
 use utoipa::openapi::path::Operation as Described;
 
 use super::{
+    admission,
     openapi::{Answer, Arguments, Sketch},
     permission::{Admitted, Permission},
     problem::{Code, Problem},
@@ -62,6 +63,7 @@ where
     Args: FromRequest,
     H::Output: Responder + 'static,
 {
+    admission::admit(&request, admission::Door::of(P::RIGHTS)).await?;
     let proof = P::check(request.clone()).await?;
     request.extensions_mut().insert(Admitted::<P>(proof));
     let args = Args::from_request(&request, &mut payload.into_inner()).await.map_err(Into::into)?;
@@ -80,6 +82,11 @@ impl Route {
     /// Its method and path.
     pub fn name(&self) -> (&Method, &'static str) {
         (&self.method, self.path)
+    }
+
+    /// The heading that it stands under.
+    pub fn tag(&self) -> &'static str {
+        self.tag
     }
 
     /// Its operations: the name of each thing it does (empty where it does one) and what that asks for.
@@ -156,7 +163,9 @@ pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
             let guard = Numbered { method: route.method.clone(), number };
             resource.route((route.handler)().guard(guard))
         });
-        config.service(resource.default_service(web::to(move || std::future::ready(not_allowed(&allow)))));
+        config.service(resource.default_service(web::to(move |request: HttpRequest| {
+            std::future::ready(admission::stranger(&request).map(|()| not_allowed(&allow)))
+        })));
     }
 }
 

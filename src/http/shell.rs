@@ -2,12 +2,12 @@
 //! a line in the log.
 
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{self, ContentEncoding, HeaderName, HeaderValue},
+        header::{self, ContentEncoding, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
@@ -17,6 +17,7 @@ use super::{
     House,
     problem::{Code, Problem},
 };
+use crate::accounts::Counted;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bodies from this size on are compressed for clients that take it.
@@ -126,9 +127,23 @@ fn compressed(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
         .map_into_boxed_body()
 }
 
+/// What is left of the caller's requests.
+fn count_down(headers: &mut HeaderMap, counted: &Counted) {
+    headers.insert(HeaderName::from_static("ratelimit-limit"), counted.limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), counted.remaining.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), counted.reset_seconds.into());
+    if let Some(wait) = counted.retry_after {
+        headers.insert(header::RETRY_AFTER, wait.into());
+    }
+}
+
 fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let counted = response.request().extensions().get::<Counted>().cloned();
+    if let Some(counted) = counted {
+        count_down(response.headers_mut(), &counted);
     }
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let request = response.request();

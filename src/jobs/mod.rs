@@ -26,6 +26,11 @@ const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Between two self-checks.
 const CHECK_EVERY: Duration = Duration::from_hours(24);
 
+/// Between two looks at whether somebody paid for a tier.
+const TIERS_EVERY: Duration = Duration::from_secs(1);
+/// Between two rounds of forgetting callers that have not called for long.
+const CALLERS_EVERY: Duration = Duration::from_secs(30);
+
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
@@ -43,6 +48,18 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     jobs.spawn(every(USES_EVERY, move || {
         let accounts = used.clone();
         async move { warn("last uses", accounts.flush_uses().await) }
+    let (selling, forgetting, counting) = (accounts.clone(), accounts.clone(), accounts.clone());
+    jobs.spawn(every(TIERS_EVERY, move || {
+        let accounts = selling.clone();
+        async move { warn("tiers", accounts.grant_paid_tiers(None).await) }
+    }));
+    jobs.spawn(every(CLEAN_EVERY, move || {
+        let accounts = forgetting.clone();
+        async move { warn("tier orders", accounts.forget_stale_tier_orders().await) }
+    }));
+    jobs.spawn(every(CALLERS_EVERY, move || {
+        counting.forget_idle_callers();
+        std::future::ready(())
     }));
     jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
     let (store, clock) = (store.clone(), clock.clone());

@@ -9,6 +9,8 @@ use super::{
     types::{
         Acknowledgement, Adjustment, Alarm, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
         Settlement, SpanTotals, Transfer, Transferred,
+        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, TierGrant,
+        Transfer, Transferred,
     },
 };
 use crate::domain::{
@@ -18,6 +20,7 @@ use crate::domain::{
     event::Event,
     filter::Listing,
     payment::{NewPayment, Scope},
+    tier::TierOrder,
     wallet::WalletPatch,
 };
 
@@ -107,6 +110,19 @@ operations! {
     read acl_list(account: AccountId) -> Vec<Acl> = credentials::acl_list;
     /// Deletes an access list and ends its tokens; false when there is none.
     write acl_delete(account: AccountId, id: String, at: Time) -> bool = credentials::acl_delete;
+
+    /// Writes an order of a tier.
+    write tier_order_create(order: TierOrder) -> () = tiers::create;
+    /// Reads an account's orders that were not granted and can still be, with their invoices, newest first.
+    read tier_order_open(account: AccountId, most: i64) -> Vec<(TierOrder, Payment)> = tiers::open;
+    /// Reads the orders, all or an account's, that are paid and were not granted.
+    read tier_order_paid(account: Option<AccountId>, most: i64) -> Vec<TierOrder> = tiers::paid;
+    /// Puts an account into the tier that it paid for; false when that was done before.
+    write tier_order_grant(grant: TierGrant) -> bool = tiers::grant;
+    /// Forgets orders older than this that nobody paid in time.
+    write tier_order_forget(before: Time) -> () = tiers::forget;
+    /// Puts an account into a tier; false when there is no such account.
+    write account_set_tier(account: AccountId, tier: String) -> bool = tiers::set;
 
     /// Writes a new wallet.
     write wallet_create(wallet: Wallet) -> () = wallets::create;

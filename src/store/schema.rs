@@ -179,6 +179,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tier_orders (payment_hash) {
+        payment_hash -> Text,
+        account_id -> Text,
+        tier -> Text,
+        price_msat -> BigInt,
+        created_at -> BigInt,
+        applied_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tier_orders, payments);
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     sessions,

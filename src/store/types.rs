@@ -6,6 +6,7 @@ use super::schema::payments;
 use crate::domain::{
     AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
     payment::NewPayment,
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.
@@ -52,6 +53,21 @@ pub struct Rotation {
     pub secret_hash: Vec<u8>,
     /// Until when the old one is still good.
     pub previous_until: Time,
+}
+
+/// A tier for an account that paid for it.
+#[derive(Debug, Clone)]
+pub struct TierGrant {
+    /// The order that was paid.
+    pub order: PaymentHash,
+    /// Whose.
+    pub account: AccountId,
+    /// The tier that the account is in.
+    pub was: String,
+    /// The tier that it gets.
+    pub tier: String,
+    /// When.
+    pub at: Time,
 }
 
 /// A use of a credential or a login.

@@ -7,8 +7,12 @@ use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
     clock::Clock,
-    config::{Funding, MasterKey, Secrets, Settings},
-    domain::{Msat, PaymentHash, Status, Time, WalletId, limits::Limits},
+    config::{Funding, MasterKey, Secrets, Settings, Traffic},
+    domain::{
+        Msat, PaymentHash, Status, Time, WalletId,
+        limits::Limits,
+        tier::{Capability, Tiers},
+    },
     funding::{
         FundingSource,
         simulated::{Options, SimulatedNode},
@@ -60,7 +64,7 @@ impl Plan {
     }
 
     fn on(database: Database) -> Self {
-        let limits = Limits { pay_wait_ms: 300, ..Limits::default() };
+        let limits = Limits { pay_wait_ms: 300, tiers: lenient_tiers(), ..Limits::default() };
         Self {
             database: Arc::new(database),
             clock: Clock::system(),
@@ -98,6 +102,7 @@ impl Plan {
             database_url: None,
             funding: Funding::Simulated,
             log: "off".into(),
+            traffic: Traffic::default(),
         };
         let app = App::start(&settings, parts).await.unwrap();
         let url = format!("http://{}", app.address());
@@ -114,6 +119,16 @@ impl Plan {
             _database: Some(self.database),
         }
     }
+}
+
+/// The usual tiers without their bounds: a test that is about them sets its own.
+fn lenient_tiers() -> Tiers {
+    let mut tiers = Tiers { wallet_requests_per_minute: 0, anonymous_requests_per_minute: 0, ..Tiers::default() };
+    for tier in tiers.by_name.values_mut() {
+        tier.requests_per_minute = 0;
+        tier.capabilities = Capability::ALL.to_vec();
+    }
+    tiers
 }
 
 impl Server {
@@ -287,6 +302,11 @@ impl Caller {
     pub(crate) fn of(url: &str, header: Option<(&str, &str)>) -> Self {
         let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { client: Client::new(), url: url.to_owned(), header }
+    }
+
+    /// The same at another server.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

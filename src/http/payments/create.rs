@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::super::{
-    House,
+    House, admission,
     answer::Created,
     body::Body,
     lenient,
@@ -21,6 +21,7 @@ use crate::{
         ids::{array_from_hex, from_hex},
         names::is_external_id,
         payment::Annotations,
+        tier::Capability,
     },
     ledger::{InvoiceRequest, PayRequest},
 };
@@ -101,6 +102,9 @@ async fn create(
         house.ledger.pay(request).await?
     } else {
         let caller = caller.receive()?;
+        if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
+            admission::takes(&house, &caller.principal, Capability::Webhooks)?;
+        }
         house.ledger.create_invoice(invoice(caller.wallet.id.clone(), new)?).await?
     };
     Ok(Created(PaymentShape::of(payment, &house.ledger)))

@@ -16,4 +16,5 @@ pub(in crate::store) mod payments;
 mod places;
 mod rows;
 pub(in crate::store) mod stats;
+pub(in crate::store) mod tiers;
 pub(in crate::store) mod wallets;

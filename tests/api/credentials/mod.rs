@@ -17,3 +17,7 @@ fn text(value: &Value, name: &str) -> String {
 async fn only_wallet(caller: &crate::harness::Caller) -> String {
     text(&caller.get("/api/v1/wallets").await.ok()[0], "id")
 }
+//! Credentials as their holders see them.
+
+mod proxies;
+mod tiers;

@@ -193,6 +193,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     ),
     plain("GET /api/v1/payments/fee-reserve", |s| format!("/api/v1/payments/fee-reserve?invoice={}", s.open)),
     plain("GET /api/v1/ws/{item_id}", |s| format!("/api/v1/ws/{}", s.admin_key)),
+    plain("GET /api/v1/tiers", |_| "/api/v1/tiers".into()),
+    plain("GET /api/v1/account/tier", |_| "/api/v1/account/tier".into()),
+    with("POST /api/v1/account/tier", |_| "/api/v1/account/tier".into(), |_| json!({ "tier": "pro" })),
+    with(
+        "PUT /users/api/v1/user/{id}/tier",
+        |s| format!("/users/api/v1/user/{}/tier", s.user),
+        |_| json!({ "tier": "free" }),
+    ),
     with("PUT /users/api/v1/balance", |_| "/users/api/v1/balance".into(), |s| json!({ "id": s.wallet, "amount": 5 })),
     with(
         "POST /admin/api/v1/simulation/pay",

@@ -51,6 +51,7 @@ pub(super) fn program(folder: &Folder, command: &str) -> Command {
     for name in ["DATABASE_URL", "SATCHEL_LOG", "SATCHEL_MASTER_KEY", "SATCHEL_PUBLIC_URL", "AUTH_SECRET_KEY"] {
         program.env_remove(name);
     }
+    program.env("SATCHEL_WALLET_REQUESTS_PER_MINUTE", "0").env("SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE", "0");
     program.env_remove("SATCHEL_FUNDING").env_remove("SATCHEL_FIRST_INSTALL_TOKEN");
     program
 }
