@@ -4,11 +4,15 @@ pub mod acl;
 mod credentials;
 mod error;
 mod grants;
+mod identities;
 mod install;
 mod login;
+pub mod nostr;
 mod password;
 pub mod policy;
 mod profile;
+mod sso;
+mod throttle;
 mod tokens;
 mod wallets;
 
@@ -16,14 +20,17 @@ use std::sync::Arc;
 
 pub use error::AccountError;
 use grants::Grants;
-pub use login::{Login, Registration};
+pub use login::{Login, Registration, Visitor};
 use password::Passwords;
 use policy::Catalogue;
 pub use profile::{PasswordChange, ProfileChange};
+use sso::Sso;
+pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
+use throttle::Throttle;
 use tokens::Tokens;
 pub use wallets::{WalletCard, WalletWithKeys};
 
-use crate::{clock::Clock, domain::limits::Limits, store::Store, vault::Vault};
+use crate::{clock::Clock, config::Logins, domain::limits::Limits, store::Store, vault::Vault};
 
 /// Everything about people and their credentials. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +39,9 @@ pub struct Accounts {
     vault: Vault,
     clock: Clock,
     limits: Arc<Limits>,
+    logins: Arc<Logins>,
+    sso: Arc<Sso>,
+    throttle: Arc<Throttle>,
     tokens: Arc<Tokens>,
     passwords: Passwords,
     grants: Arc<Grants>,
@@ -49,6 +59,8 @@ pub struct Setup {
     pub clock: Clock,
     /// The operator's limits.
     pub limits: Arc<Limits>,
+    /// How people may log in.
+    pub logins: Arc<Logins>,
     /// The secret that signs session tokens, when the operator brings one from another server.
     pub auth_secret: Option<String>,
     /// What the first install asks for, when the operator set one.
@@ -73,6 +85,9 @@ impl Accounts {
             vault: setup.vault,
             clock: setup.clock,
             limits: setup.limits,
+            sso: Arc::new(Sso::new(&setup.logins)),
+            throttle: Arc::default(),
+            logins: setup.logins,
             catalogue: setup.catalogue,
         }
     }

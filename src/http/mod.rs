@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod body;
 mod lenient;
+mod nostr;
 mod openapi;
 mod payments;
 mod permission;
@@ -13,6 +14,7 @@ mod problem;
 mod route;
 mod shapes;
 mod shell;
+mod sso;
 mod system;
 mod users;
 mod wallets;
@@ -77,6 +79,8 @@ impl House {
 pub fn table() -> Vec<Route> {
     [
         route::under("Login", auth::routes()),
+        route::under("Login", nostr::routes()),
+        route::under("Login", sso::routes()),
         route::under("Account", account::routes()),
         route::under("Wallets", wallets::routes()),
         route::under("Payments", payments::routes()),

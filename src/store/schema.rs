@@ -160,8 +160,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        account_id -> Text,
+        email -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    nostr_events (id) {
+        id -> Text,
+        seen_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    identities,
     sessions,
     acls,
     credentials,

@@ -7,7 +7,7 @@ use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
     clock::Clock,
-    config::{Funding, MasterKey, Secrets, Settings},
+    config::{Funding, Logins, MasterKey, Secrets, Settings},
     domain::{Msat, PaymentHash, Status, Time, WalletId, limits::Limits},
     funding::{
         FundingSource,
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::databases::Database;
 
 /// The master secret of every test server.
-const MASTER: [u8; 32] = [7; 32];
+pub(crate) const MASTER: [u8; 32] = [7; 32];
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -34,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) client: Client,
     limits: Limits,
+    logins: Logins,
     source: Option<Arc<dyn FundingSource>>,
     _database: Option<Arc<Database>>,
 }
@@ -43,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) database: Arc<Database>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) logins: Logins,
     pub(crate) node: Option<Arc<SimulatedNode>>,
     /// What the server takes for its node, where that is not the simulated node itself.
     pub(crate) source: Option<Arc<dyn FundingSource>>,
@@ -65,6 +67,7 @@ impl Plan {
             database: Arc::new(database),
             clock: Clock::system(),
             limits,
+            logins: Logins::default(),
             node: None,
             source: None,
             install_token: None,
@@ -89,6 +92,7 @@ impl Plan {
             },
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             lock: None,
         };
         let settings = Settings {
@@ -110,6 +114,7 @@ impl Plan {
             url,
             client,
             limits: self.limits,
+            logins: self.logins,
             source: self.source,
             _database: Some(self.database),
         }
@@ -139,6 +144,7 @@ impl Server {
             database: self._database.clone().unwrap(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             node: Some(self.node.clone()),
             source: self.source.clone(),
             install_token: None,

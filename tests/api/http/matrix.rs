@@ -62,6 +62,9 @@ fn check(operation: &Operation, kind: Kind, status: u16) {
     if matches!(name.as_str(), "GET /api/v1/ws/{item_id}" | "PUT /api/v1/auth/first_install") {
         return; // no websocket handshake; already installed
     }
+    if matches!(name.as_str(), "POST /api/v1/auth/usr" | "POST /api/v1/auth/nostr") || name.contains("{provider}") {
+        return; // off by default; needs a signature; needs a provider
+    }
     let family = match kind {
         Kind::InvoiceKey => Some(Family::InvoiceKey),
         Kind::AdminKey => Some(Family::AdminKey),
