@@ -6,11 +6,7 @@
 use super::{AccountError, Accounts, Login, login::Visitor};
 use crate::{
     config::logins::Provider,
-    domain::{
-        Account, AccountId,
-        account::Identity,
-        names::is_email,
-    },
+    domain::{Account, AccountId, account::Identity, names::is_email},
     store::{Refusal, StoreError},
 };
 

@@ -23,8 +23,10 @@ const SKEW_SECONDS: i64 = 60;
 const REMEMBERED_SECONDS: i64 = 10 * SKEW_SECONDS;
 
 /// Base64 as clients write it: with padding or without.
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Reads the header `Authorization: Nostr <base64 of the event>` and checks id and signature (NIP-01, BIP-340).
 ///
@@ -56,7 +58,7 @@ pub fn parse(header: Option<&str>) -> Result<Event, AccountError> {
 /// # Errors
 /// Says what is wrong, in the words that LNbits clients know.
 pub fn check(event: &Event, urls: &[String], body: &[u8], now: Time) -> Result<(), AccountError> {
-    if event.kind.as_u16() != KIND {
+    if u16::from(event.kind) != KIND {
         return Err(AccountError::invalid("Invalid event kind."));
     }
     let signed_at = i64::try_from(event.created_at.as_secs()).unwrap_or(i64::MAX);
@@ -220,7 +222,8 @@ mod tests {
     #[test]
     fn an_event_may_name_the_long_or_the_short_url() {
         let all = urls("http://127.0.0.1:5000", &["https://w.example".into()]);
-        for url in ["http://127.0.0.1:5000/nostr", "http://localhost:5000/api/v1/auth/nostr", "https://w.example/nostr"] {
+        for url in ["http://127.0.0.1:5000/nostr", "http://localhost:5000/api/v1/auth/nostr", "https://w.example/nostr"]
+        {
             assert!(all.iter().any(|one| one == url), "{url}");
         }
         assert_eq!(all.len(), 6);

@@ -173,7 +173,7 @@ impl Logins {
             let variable = format!("{name}_DISCOVERY_URL");
             let discovery_url = url(&variable, default)?;
             let missing = || invalid(format!("{name}_CLIENT_ID is set, but {variable} is not"));
-            Ok(Some(Issuer { discovery_url: discovery_url.ok_or_else(missing)?, client }))
+            Ok::<_, ConfigError>(Some(Issuer { discovery_url: discovery_url.ok_or_else(missing)?, client }))
         };
         let github = client("GITHUB").map(|client| {
             let web = url("GITHUB_URL", Some("https://github.com"))?.unwrap_or_default();

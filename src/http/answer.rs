@@ -1,6 +1,12 @@
 //! What handlers answer beside plain JSON.
 
-use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, cookie::Cookie, http::{StatusCode, header}, web::Bytes};
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    cookie::Cookie,
+    http::{StatusCode, header},
+    web::Bytes,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -7,9 +7,7 @@ use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointSet, ExtraTokenFields,
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
     StandardTokenResponse, TokenResponse, TokenUrl,
-    basic::{
-        BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
-    },
+    basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,7 +106,7 @@ impl Configured<'_> {
         let back = Cow::Owned(redirect(redirect_uri)?);
         let (url, _) = match self {
             Self::Issuer(known) => {
-                let client = issuer_client(known, &*known.discovery(web, now).await?)?;
+                let client = issuer_client(known, &known.discovery(web, now).await?)?;
                 let scopes = ["openid", "email", "profile"].map(|scope| Scope::new(scope.to_owned()));
                 let request = client.authorize_url(csrf).add_scopes(scopes).add_extra_param("nonce", &state.nonce);
                 request.set_pkce_challenge(challenge).set_redirect_uri(back).url()

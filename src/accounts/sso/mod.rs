@@ -159,9 +159,10 @@ impl Accounts {
         visitor: Visitor,
     ) -> Result<SsoDone, AccountError> {
         let (provider, configured) = self.provider(provider)?;
-        let code = back.code.filter(|code| !code.is_empty()).ok_or_else(|| {
-            AccountError::invalid("'code' parameter was not found in callback request")
-        })?;
+        let code = back
+            .code
+            .filter(|code| !code.is_empty())
+            .ok_or_else(|| AccountError::invalid("'code' parameter was not found in callback request"))?;
         let now = self.clock.now();
         let state = self.open_state(provider, back.cookie, back.state, now);
         let state = state.ok_or(AccountError::Unauthenticated("Invalid state"))?;
@@ -173,12 +174,7 @@ impl Accounts {
                 _ => return Err(AccountError::Forbidden("User ID mismatch.".into())),
             },
         };
-        let code = Code {
-            code,
-            verifier: state.verifier,
-            redirect_uri: back.redirect_uri,
-            nonce: Some(state.nonce),
-        };
+        let code = Code { code, verifier: state.verifier, redirect_uri: back.redirect_uri, nonce: Some(state.nonce) };
         let person = configured.person(&self.sso.web, code, now).await?;
         let linked = link.is_some();
         let login = match link {

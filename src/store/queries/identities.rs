@@ -8,10 +8,7 @@ use super::{
     accounts::{by_login, create, credentials_changed, find},
 };
 use crate::{
-    domain::{
-        Account, AccountId, Time, Wallet,
-        account::Identity,
-    },
+    domain::{Account, AccountId, Time, Wallet, account::Identity},
     store::{
         Refusal, StoreError,
         schema::{accounts, identities, nostr_events, sessions},
@@ -86,8 +83,7 @@ pub(in crate::store) async fn set_pubkey(
 
 pub(in crate::store) async fn use_event(conn: &mut Conn, id: &String, at: &Time) -> Result<bool, StoreError> {
     let row = (nostr_events::id.eq(id), nostr_events::seen_at.eq(*at));
-    let written =
-        diesel::insert_into(nostr_events::table).values(row).on_conflict_do_nothing().execute(conn).await?;
+    let written = diesel::insert_into(nostr_events::table).values(row).on_conflict_do_nothing().execute(conn).await?;
     Ok(written > 0)
 }
 

@@ -40,14 +40,7 @@ async fn an_id_alone_lets_people_in_where_that_is_allowed_but_never_the_super_us
     let anybody = server.anybody();
     let by_id = |id: String| anybody.post("/api/v1/auth/usr", json!({ "usr": id }));
     let alice = server.user("alice").await.get("/api/v1/auth").await.ok()["id"].as_str().unwrap().to_owned();
-    let dashed = format!(
-        "{}-{}-{}-{}-{}",
-        &alice[..8],
-        &alice[8..12],
-        &alice[12..16],
-        &alice[16..20],
-        &alice[20..]
-    );
+    let dashed = format!("{}-{}-{}-{}-{}", &alice[..8], &alice[8..12], &alice[12..16], &alice[16..20], &alice[20..]);
     for id in [alice.clone(), dashed.to_uppercase()] {
         assert_eq!(by_id(id).await.status, 200);
     }
@@ -76,7 +69,10 @@ async fn who_guesses_waits_and_the_right_password_does_not_help_meanwhile() {
         }
         let blocked = attempt(&server, name, PASSWORD).await;
         assert_eq!((blocked.status, blocked.detail()), (429, "Too many login attempts. Try again later."));
-        assert_eq!((&blocked.headers["retry-after"], &blocked.body["retry_after"]), (&"60".parse().unwrap(), &json!(60)));
+        assert_eq!(
+            (&blocked.headers["retry-after"], &blocked.body["retry_after"]),
+            (&"60".parse().unwrap(), &json!(60))
+        );
         assert_eq!(blocked.body["code"], "too_many_attempts");
     }
     // a live login goes on, and so do others from the same address

@@ -163,10 +163,8 @@ impl Provider {
     /// Settings of a server that knows this provider under all four names.
     pub(super) fn logins(&self) -> Logins {
         let client = Client { id: CLIENT.into(), secret: Some(SECRET.to_owned().into()) };
-        let issuer = Issuer {
-            discovery_url: format!("{}/.well-known/openid-configuration", self.url),
-            client: client.clone(),
-        };
+        let issuer =
+            Issuer { discovery_url: format!("{}/.well-known/openid-configuration", self.url), client: client.clone() };
         Logins {
             methods: LoginMethod::ALL.to_vec(),
             google: Some(issuer.clone()),
@@ -188,8 +186,7 @@ impl Provider {
 
     /// The same and the callback.
     pub(super) async fn browse(&self, server: &Server, kind: Kind) -> Answer {
-        let (back, cookie) =
-            self.visit(server, &server.anybody(), &format!("/api/v1/auth/{}", kind.name())).await;
+        let (back, cookie) = self.visit(server, &server.anybody(), &format!("/api/v1/auth/{}", kind.name())).await;
         come_back(&server.anybody(), &back, &cookie).await
     }
 
@@ -413,4 +410,3 @@ async fn github_emails(state: Shared, request: HttpRequest) -> HttpResponse {
     emails.extend(who.email.map(|email| json!({ "email": email, "primary": true, "verified": who.verified })));
     HttpResponse::Ok().json(emails)
 }
-

@@ -176,7 +176,8 @@ fn cookies(caller_token: &str, state: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_logged_in_links_a_provider_with_his_own_account_only() {
     let (server, provider) = houses().await;
-    let login = |name: &str| json!({ "username": name, "password": "correct horse", "password_repeat": "correct horse" });
+    let login =
+        |name: &str| json!({ "username": name, "password": "correct horse", "password_repeat": "correct horse" });
     let carol = server.anybody().post("/api/v1/auth/register", login("carol")).await.ok();
     let token = carol["access_token"].as_str().unwrap().to_owned();
     let caller = server.bearer(&token);

@@ -29,7 +29,7 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/api/v1/auth/register".into(),
         |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
     ),
-    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "root", "password": s.password() })),
+    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "guest", "password": s.password() })),
     with("POST /api/v1/auth/usr", |_| "/api/v1/auth/usr".into(), |s| json!({ "usr": s.user })),
     plain("POST /api/v1/auth/nostr", |_| "/api/v1/auth/nostr".into()),
     with(
