@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     accounts::{AccountError, Accounts, Setup},
     clock::Clock,
-    config::{ConfigError, DATABASE_FILE, Funding, Secrets, Settings},
+    config::{ConfigError, DATABASE_FILE, Funding, Logins, Secrets, Settings},
     domain::limits::Limits,
     events::Events,
     funding::{
@@ -69,6 +69,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The operator's limits.
     pub limits: Limits,
+    /// How people may log in.
+    pub logins: Logins,
     /// Held as long as the server runs, so that no second one writes to the same folder.
     pub lock: Option<File>,
 }
@@ -86,7 +88,7 @@ impl Parts {
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;
         let limits = Limits { tiers: settings.traffic.tiers(), ..Limits::default() };
-        Ok(Self { store, source, secrets, clock, limits, lock: Some(lock) })
+        Ok(Self { store, source, secrets, clock, limits, logins: Logins::load()?, lock: Some(lock) })
     }
 
     /// Opens what a check needs beside a running server on the same data folder. The database has to be
@@ -100,7 +102,8 @@ impl Parts {
         let store = open_store(settings).await?;
         let source = SimulatedNode::open(Options::new(clock.clone(), secrets.master.0))?;
         source.set_down(true);
-        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: None })
+        let (limits, logins) = (Limits::default(), Logins::default());
+        Ok(Self { store, source, secrets, clock, limits, logins, lock: None })
     }
 
     /// The ledger alone, for commands that do not serve.
@@ -183,6 +186,7 @@ impl App {
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
             clock: parts.clock.clone(),
             limits: Arc::new(parts.limits),
+            logins: Arc::new(parts.logins),
             auth_secret: parts.secrets.auth_secret.map(|secret| secret.reveal().to_owned()),
             install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
             catalogue: Arc::clone(&catalogue),

@@ -24,6 +24,15 @@ pub enum AccountError {
     /// 400: the request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// 429: too many failures; wait so many seconds.
+    #[error("Too many login attempts. Try again later.")]
+    TooManyAttempts {
+        /// In seconds.
+        retry_after: i64,
+    },
+    /// 503: a login provider cannot be asked now.
+    #[error("The login provider cannot be asked now: {0}.")]
+    ProviderDown(String),
     /// The database is not available, or objects.
     #[error(transparent)]
     Store(StoreError),
@@ -45,6 +54,7 @@ impl From<StoreError> for AccountError {
         match error {
             StoreError::Refused(Refusal::Taken("username")) => Self::invalid("Username already exists."),
             StoreError::Refused(Refusal::Taken("email")) => Self::invalid("Email already exists."),
+            StoreError::Refused(Refusal::Taken("pubkey")) => Self::invalid("Public key already in use."),
             StoreError::Refused(Refusal::Taken("lightning address")) => {
                 Self::invalid("Lightning Address is already taken.")
             }

@@ -1,10 +1,18 @@
-//! Coming in: registration, login by password, anonymous accounts, logout.
+//! Coming in: registration, login by password or by the account's id, anonymous accounts, logout.
 
-use super::{AccountError, Accounts, WalletWithKeys};
-use crate::domain::{
-    Account, SessionId,
-    account::Session,
-    names::{is_email, is_username},
+use std::net::IpAddr;
+
+use super::{
+    AccountError, Accounts, WalletWithKeys,
+    throttle::{Name, Refused},
+};
+use crate::{
+    config::logins::LoginMethod,
+    domain::{
+        Account, AccountId, SessionId,
+        account::Session,
+        names::{is_email, is_username},
+    },
 };
 
 /// What a new user gives.
@@ -23,6 +31,17 @@ pub struct Registration {
     pub bearer: Option<String>,
 }
 
+/// Who knocks, as far as the request shows.
+#[derive(Debug, Clone, Default)]
+pub struct Visitor {
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// Where it is.
+    pub address: Option<IpAddr>,
+    /// The account of a live login that came with the request.
+    pub account: Option<AccountId>,
+}
+
 /// A login that succeeded.
 pub struct Login {
     /// Its token.
@@ -35,6 +54,9 @@ impl Accounts {
     /// # Errors
     /// Says which value is not allowed or taken.
     pub async fn register(&self, new: Registration) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::Password) {
+            return Err(AccountError::Forbidden("Register by 'Username and Password' not allowed.".into()));
+        }
         check_repeat(&new.password, &new.password_repeat)?;
         if !is_username(&new.username) {
             return Err(AccountError::invalid("Invalid username."));
@@ -74,15 +96,63 @@ impl Accounts {
     /// Checks a name (or e-mail) and a password.
     ///
     /// # Errors
-    /// One answer for every way in which they can be wrong.
-    pub async fn login(&self, username: &str, password: String, user_agent: String) -> Result<Login, AccountError> {
-        let found = self.store.account_by_login(username.to_lowercase()).await?.filter(|account| account.activated);
+    /// One answer for every way in which they can be wrong; when there were too many of them.
+    pub async fn login(&self, username: &str, password: String, visitor: Visitor) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::Password) {
+            return Err(AccountError::Forbidden("Login by 'Username and Password' not allowed.".into()));
+        }
+        let found = self.store.account_by_login(username.to_lowercase()).await?;
+        let name = self.attempt(username, found.as_ref(), &visitor).await?;
+        let found = found.filter(|account| account.activated);
         let stored = found.as_ref().and_then(|account| account.password_hash.clone());
         let right = self.passwords.check(password, stored).await;
-        match found.filter(|_| right) {
-            Some(account) => self.start_session(&account, user_agent).await,
-            None => Err(AccountError::Unauthenticated("Invalid credentials.")),
+        let account = found.filter(|_| right).ok_or(AccountError::Unauthenticated("Invalid credentials."))?;
+        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
+        self.start_session(&account, visitor.user_agent).await
+    }
+
+    /// Logs in by the account's id alone, where the operator allows it.
+    ///
+    /// # Errors
+    /// When it is not allowed, nobody has the id, or it is the super user's; when there were too many attempts.
+    pub async fn login_by_id(&self, id: &str, visitor: Visitor) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::UserId) {
+            return Err(AccountError::Forbidden("Login by 'User ID' not allowed.".into()));
         }
+        let found = match id.replace('-', "").to_ascii_lowercase().parse() {
+            Ok(id) => self.store.account_find(id).await?,
+            Err(()) => None,
+        };
+        let name = self.attempt(id, found.as_ref(), &visitor).await?;
+        let found = found.filter(|account| account.activated);
+        let account = found.ok_or(AccountError::Unauthenticated("User ID does not exist."))?;
+        if account.super_user {
+            return Err(AccountError::Forbidden("Admin users cannot login with user id only.".into()));
+        }
+        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
+        self.start_session(&account, visitor.user_agent).await
+    }
+
+    /// Charges an attempt to log in under this name, before it is looked at.
+    async fn attempt(&self, given: &str, found: Option<&Account>, visitor: &Visitor) -> Result<Name, AccountError> {
+        let name = match found {
+            Some(account) => Name::Account(account.id.clone()),
+            None => Name::Unknown(self.vault.fingerprint(given).first().copied().unwrap_or_default()),
+        };
+        let now = self.clock.now();
+        let own = found.is_some_and(|account| visitor.account.as_ref() == Some(&account.id));
+        match self.throttle.begin(Some(&name), visitor.address, own, now) {
+            Ok(()) => {}
+            Err(refused @ Refused::Crowded(_)) => {
+                let (Some(account), Some(address)) = (found, visitor.address) else { return Err(refused.into()) };
+                if !self.store.session_seen_from(account.id.clone(), address.to_string(), now).await? {
+                    return Err(refused.into());
+                }
+                self.throttle.begin(Some(&name), visitor.address, true, now)?;
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+        Ok(name)
     }
 
     /// Opens an account without any login, for a wallet that lives by its keys alone.

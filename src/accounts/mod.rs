@@ -7,16 +7,20 @@ mod delegation;
 mod error;
 mod grants;
 mod inquiry;
+mod identities;
 mod install;
 mod keys;
 mod lists;
 mod login;
+pub mod nostr;
 mod password;
 pub mod policy;
 mod prefixes;
 mod profile;
 mod rates;
 mod tiers;
+mod sso;
+mod throttle;
 mod tokens;
 mod uses;
 mod wallets;
@@ -29,6 +33,7 @@ use grants::Grants;
 pub use inquiry::{BudgetState, Question, Verdict};
 pub use keys::{Grant, HandedOutCredential, Minted, Wanted};
 pub use login::{Login, Registration};
+pub use login::{Login, Registration, Visitor};
 use password::Passwords;
 use policy::Catalogue;
 pub use prefixes::{Prefix, PrefixRights};
@@ -36,11 +41,14 @@ pub use profile::{PasswordChange, ProfileChange};
 pub use rates::Counted;
 use rates::Rates;
 pub use tiers::{Lack, TierOffer};
+use sso::Sso;
+pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
+use throttle::Throttle;
 use tokens::Tokens;
 use uses::Uses;
 pub use wallets::{WalletCard, WalletWithKeys};
 
-use crate::{clock::Clock, domain::limits::Limits, store::Store, vault::Vault};
+use crate::{clock::Clock, config::Logins, domain::limits::Limits, store::Store, vault::Vault};
 
 /// Everything about people and their credentials. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +57,9 @@ pub struct Accounts {
     vault: Vault,
     clock: Clock,
     limits: Arc<Limits>,
+    logins: Arc<Logins>,
+    sso: Arc<Sso>,
+    throttle: Arc<Throttle>,
     tokens: Arc<Tokens>,
     passwords: Passwords,
     grants: Arc<Grants>,
@@ -68,6 +79,8 @@ pub struct Setup {
     pub clock: Clock,
     /// The operator's limits.
     pub limits: Arc<Limits>,
+    /// How people may log in.
+    pub logins: Arc<Logins>,
     /// The secret that signs session tokens, when the operator brings one from another server.
     pub auth_secret: Option<String>,
     /// What the first install asks for, when the operator set one.
@@ -94,6 +107,9 @@ impl Accounts {
             vault: setup.vault,
             clock: setup.clock,
             limits: setup.limits,
+            sso: Arc::new(Sso::new(&setup.logins)),
+            throttle: Arc::default(),
+            logins: setup.logins,
             catalogue: setup.catalogue,
         }
     }

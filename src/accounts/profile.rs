@@ -132,12 +132,7 @@ impl Accounts {
         change: PasswordChange,
     ) -> Result<Account, AccountError> {
         let now = self.clock.now();
-        let fresh = self.limits.fresh_login_seconds;
-        if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < now) {
-            return Err(AccountError::Invalid(format!(
-                "You can only update your credentials in the first {fresh} seconds. Please login again or ask a new reset key!"
-            )));
-        }
+        self.check_fresh(principal)?;
         if change.user_id != principal.account.as_str() {
             return Err(AccountError::invalid("Invalid user ID."));
         }
@@ -162,6 +157,17 @@ impl Accounts {
         self.store.session_revoke_others(account.id.clone(), principal.session().cloned(), now).await?;
         self.grants.forget();
         Ok(account)
+    }
+
+    /// What lets people in is changed only by somebody who just came in.
+    pub(super) fn check_fresh(&self, principal: &Principal) -> Result<(), AccountError> {
+        let fresh = self.limits.fresh_login_seconds;
+        if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < self.clock.now()) {
+            return Err(AccountError::Invalid(format!(
+                "You can only update your credentials in the first {fresh} seconds. Please login again or ask a new reset key!"
+            )));
+        }
+        Ok(())
     }
 
     async fn check_free(&self, id: &AccountId, username: &str) -> Result<(), AccountError> {

@@ -16,13 +16,25 @@
 //! - `SATCHEL_MASTER_KEY`: 64 hex digits; else `master.key` in the data folder.
 //! - `SATCHEL_FIRST_INSTALL_TOKEN`: what the first install asks for.
 //! - `AUTH_SECRET_KEY`: signs session tokens; for servers that move here and bring theirs along.
+//!
+//! So are the settings of logins, by the names that administrators of such servers know:
+//!
+//! - `AUTH_ALLOWED_METHODS`: `user-id-only`, `username-password`, `nostr-auth-nip98`, `google-auth`, `github-auth`,
+//!   `keycloak-auth`, `oidc-auth`; else password, Nostr and every provider that is configured.
+//! - `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, `GOOGLE_DISCOVERY_URL`: logins by Google.
+//! - `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET`, `GITHUB_URL`, `GITHUB_API_URL`: logins by GitHub.
+//! - `KEYCLOAK_CLIENT_ID`, `KEYCLOAK_CLIENT_SECRET`, `KEYCLOAK_DISCOVERY_URL`: logins by a Keycloak.
+//! - `OIDC_CLIENT_ID`, `OIDC_CLIENT_SECRET`, `OIDC_DISCOVERY_URL`: logins by any other OpenID Connect issuer.
+//! - `NOSTR_ABSOLUTE_REQUEST_URLS`: bases of URLs that login events may be signed for, beside the public URL.
 
+pub mod logins;
 mod secrets;
 mod traffic;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
+pub use logins::Logins;
 pub use secrets::{MasterKey, Secret, Secrets};
 pub use traffic::{Networks, Traffic};
 

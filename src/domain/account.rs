@@ -97,3 +97,19 @@ pub struct Session {
     /// From where.
     pub last_used_ip: Option<String>,
 }
+
+/// Somebody of another house who opens an account here.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = crate::store::schema::identities)]
+pub struct Identity {
+    /// Who vouches for him: `google`, `github`, `keycloak`, `oidc`.
+    pub provider: String,
+    /// What the provider calls him, for ever; with the issuer before it where that may change.
+    pub subject: String,
+    /// Whose account it opens.
+    pub account_id: AccountId,
+    /// The e-mail that the provider gave.
+    pub email: Option<String>,
+    /// Since when.
+    pub created_at: Time,
+}

@@ -146,7 +146,11 @@ async fn change(
     shown(house, account, principal).await
 }
 
-async fn shown(house: &House, account: domain::Account, principal: &Principal) -> Result<Json<UserShape>, Problem> {
+pub(super) async fn shown(
+    house: &House,
+    account: domain::Account,
+    principal: &Principal,
+) -> Result<Json<UserShape>, Problem> {
     let wallets = house.accounts.wallets(principal).await?;
     Ok(Json(UserShape::of(account, wallets, principal.sight)))
 }

@@ -19,7 +19,7 @@ use super::{
     route::{Route, route},
     shapes::WalletShape,
 };
-use crate::accounts::{Login, Registration, policy::Sight};
+use crate::accounts::{Login, Registration, Visitor, policy::Sight};
 
 /// The cookie that carries the session token.
 pub const SESSION_COOKIE: &str = "cookie_access_token";
@@ -130,7 +130,8 @@ async fn login(
     house: Data<House>,
     Body(given): Body<Credentials>,
 ) -> Result<LoggedIn<Token>, Problem> {
-    let login = house.accounts.login(&given.username, given.password, user_agent(&request)).await?;
+    let visitor = visitor(&request, &house).await;
+    let login = house.accounts.login(&given.username, given.password, visitor).await?;
     Ok(logged_in(&house, login))
 }
 
@@ -171,7 +172,27 @@ fn user_agent(request: &HttpRequest) -> String {
     header.unwrap_or_default().to_owned()
 }
 
-fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
+/// Who knocks. A login that comes with the request counts only while it lives.
+pub(super) async fn visitor(request: &HttpRequest, house: &House) -> Visitor {
+    let account = match super::permission::token(request) {
+        Some(token) => house.accounts.by_bearer(&token).await.ok(),
+        None => None,
+    };
+    let account = account.filter(|principal| principal.session().is_some());
+    Visitor {
+        user_agent: user_agent(request),
+        address: super::permission::client_address(request),
+        account: account.map(|principal| principal.account.clone()),
+    }
+}
+
+pub(super) fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
+    let cookies = login_cookies(house, &login);
+    LoggedIn { body: Token { access_token: login.access_token, token_type: "bearer" }, cookies }
+}
+
+/// What a browser remembers of a login.
+pub(super) fn login_cookies(house: &House, login: &Login) -> Vec<Cookie<'static>> {
     let life = Duration::minutes(house.accounts.session_minutes());
     let cookie = |name: &'static str, value: String, hidden: bool| {
         Cookie::build(name, value)
@@ -182,15 +203,14 @@ fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
             .max_age(life)
             .finish()
     };
-    let cookies = vec![
+    vec![
         cookie(SESSION_COOKIE, login.access_token.clone(), true),
         cookie(AUTHORIZED_COOKIE, "true".to_owned(), false),
         forgotten("is_access_token_expired"),
-    ];
-    LoggedIn { body: Token { access_token: login.access_token, token_type: "bearer" }, cookies }
+    ]
 }
 
-fn forgotten(name: &'static str) -> Cookie<'static> {
+pub(super) fn forgotten(name: &'static str) -> Cookie<'static> {
     let mut cookie = Cookie::build(name, "").path("/").same_site(SameSite::Lax).finish();
     cookie.make_removal();
     cookie.set_path("/");

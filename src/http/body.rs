@@ -22,19 +22,34 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let mut bytes = web::BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
-                if bytes.len() + chunk.len() > BODY_MAX {
-                    return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            parse(&bytes).map(Body)
-        })
+        let payload = payload.take();
+        Box::pin(async move { parse(&read(payload).await?).map(Body) })
     }
+}
+
+/// A body as it came, whatever it is.
+pub struct RawBody(pub web::BytesMut);
+
+impl FromRequest for RawBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move { read(payload).await.map(RawBody) })
+    }
+}
+
+async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
+        if bytes.len() + chunk.len() > BODY_MAX {
+            return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

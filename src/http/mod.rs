@@ -13,6 +13,7 @@ mod auth;
 mod body;
 mod handed_out;
 mod lenient;
+mod nostr;
 mod openapi;
 mod origin;
 mod payments;
@@ -21,6 +22,7 @@ mod problem;
 mod route;
 mod shapes;
 mod shell;
+mod sso;
 mod system;
 mod tiers;
 mod users;
@@ -89,6 +91,8 @@ impl House {
 pub fn table() -> Vec<Route> {
     [
         route::under("Login", auth::routes()),
+        route::under("Login", nostr::routes()),
+        route::under("Login", sso::routes()),
         route::under("Account", account::routes()),
         route::under("Login", anonymous::routes()),
         route::under("Access lists", acls::routes()),

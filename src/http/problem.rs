@@ -3,7 +3,10 @@
 //! `{"detail": …, "code": "insufficient_balance", "request_id": "…"}`, and for payments also
 //! `"status": "failed" | "pending" | "success"`. What went wrong inside goes to the log only.
 
-use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{accounts::AccountError, ledger::LedgerError};
@@ -48,6 +51,8 @@ codes! {
     NotFound = "not_found", 404;
     /// The path knows other methods; see the header Allow.
     MethodNotAllowed = "method_not_allowed", 405;
+    /// Too many failed logins; the header Retry-After says how many seconds to wait.
+    TooManyAttempts = "too_many_attempts", 429;
     /// The request took too long to arrive.
     RequestTimeout = "request_timeout", 408;
     /// The body is larger than any request needs.
@@ -58,6 +63,8 @@ codes! {
     Internal = "internal_error", 500;
     /// The database cannot be written or read now.
     DatabaseUnavailable = "database_unavailable", 503;
+    /// The login provider cannot be asked now.
+    LoginProviderUnavailable = "login_provider_unavailable", 503;
     /// The Lightning node cannot be reached now.
     FundingSourceUnavailable = "funding_source_unavailable", 503;
     /// The payment request cannot be read.
@@ -172,6 +179,9 @@ impl ResponseError for Problem {
     /// The shell writes the body, because only it knows the request's id.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
+        if let Some(seconds) = self.more.get("retry_after").and_then(Value::as_i64) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self.clone());
         response
     }
@@ -208,6 +218,10 @@ impl From<AccountError> for Problem {
             AccountError::Missing(_) => Self::new(Code::NotFound, text),
             AccountError::WalletNotNamed => Self::new(Code::WalletNotNamed, text),
             AccountError::Invalid(_) => Self::new(Code::InvalidRequest, text),
+            AccountError::TooManyAttempts { retry_after } => {
+                Self::new(Code::TooManyAttempts, text).with("retry_after", *retry_after)
+            }
+            AccountError::ProviderDown(_) => Self::new(Code::LoginProviderUnavailable, text.clone()).because(&text),
             AccountError::Store(store) => store_problem(store.is_unavailable(), &text),
         }
     }

@@ -62,6 +62,11 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
         std::future::ready(())
     }));
     jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
+    let logins = accounts.clone();
+    jobs.spawn(every(CLEAN_EVERY, move || {
+        let accounts = logins.clone();
+        async move { warn("used login events", accounts.forget_events().await) }
+    }));
     let (store, clock) = (store.clone(), clock.clone());
     jobs.spawn(every(CLEAN_EVERY, move || {
         let (store, before): (_, Time) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));

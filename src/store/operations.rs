@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
-    account::Session,
+    account::{Identity, Session},
     credential::{Acl, Credential, CredentialKind},
     event::Event,
     filter::Listing,
@@ -123,6 +123,22 @@ operations! {
     write tier_order_forget(before: Time) -> () = tiers::forget;
     /// Puts an account into a tier; false when there is no such account.
     write account_set_tier(account: AccountId, tier: String) -> bool = tiers::set;
+    /// Reads the account that a provider's subject opens.
+    read identity_account(provider: String, subject: String) -> Option<Account> = identities::account;
+    /// Writes a new account with its first wallet and the identity that opens it.
+    write identity_register(account: Account, wallet: Wallet, identity: Identity) -> () = identities::register;
+    /// Lets an identity open an account that is there; an e-mail that the provider verified is verified here too.
+    write identity_link(identity: Identity, verified_email: Option<String>) -> () = identities::link;
+    /// Reads the account of a Nostr key.
+    read account_by_pubkey(pubkey: String) -> Option<Account> = identities::by_pubkey;
+    /// Gives an account a Nostr key.
+    write account_set_pubkey(account: AccountId, pubkey: String) -> () = identities::set_pubkey;
+    /// Notes that a Nostr event was used; false when it was before.
+    write nostr_event_use(id: String, at: Time) -> bool = identities::use_event;
+    /// Forgets Nostr events that were used before this.
+    write nostr_event_forget(before: Time) -> () = identities::forget_events;
+    /// Does a live login of this account come from this address?
+    read session_seen_from(account: AccountId, address: String, now: Time) -> bool = identities::seen_from;
 
     /// Writes a new wallet.
     write wallet_create(wallet: Wallet) -> () = wallets::create;

@@ -191,8 +191,25 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tier_orders, payments);
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        account_id -> Text,
+        email -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    nostr_events (id) {
+        id -> Text,
+        seen_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    identities,
     sessions,
     acls,
     acl_makers,

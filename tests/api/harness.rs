@@ -7,7 +7,7 @@ use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
     clock::Clock,
-    config::{Funding, MasterKey, Secrets, Settings, Traffic},
+    config::{Funding, Logins, MasterKey, Secrets, Settings, Traffic},
     domain::{
         Msat, PaymentHash, Status, Time, WalletId,
         limits::Limits,
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::databases::Database;
 
 /// The master secret of every test server.
-const MASTER: [u8; 32] = [7; 32];
+pub(crate) const MASTER: [u8; 32] = [7; 32];
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -38,6 +38,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) client: Client,
     limits: Limits,
+    logins: Logins,
     source: Option<Arc<dyn FundingSource>>,
     _database: Option<Arc<Database>>,
 }
@@ -47,6 +48,7 @@ pub(crate) struct Plan {
     pub(crate) database: Arc<Database>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) logins: Logins,
     pub(crate) node: Option<Arc<SimulatedNode>>,
     /// What the server takes for its node, where that is not the simulated node itself.
     pub(crate) source: Option<Arc<dyn FundingSource>>,
@@ -69,6 +71,7 @@ impl Plan {
             database: Arc::new(database),
             clock: Clock::system(),
             limits,
+            logins: Logins::default(),
             node: None,
             source: None,
             install_token: None,
@@ -93,6 +96,7 @@ impl Plan {
             },
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             lock: None,
         };
         let settings = Settings {
@@ -115,6 +119,7 @@ impl Plan {
             url,
             client,
             limits: self.limits,
+            logins: self.logins,
             source: self.source,
             _database: Some(self.database),
         }
@@ -154,6 +159,7 @@ impl Server {
             database: self._database.clone().unwrap(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             node: Some(self.node.clone()),
             source: self.source.clone(),
             install_token: None,

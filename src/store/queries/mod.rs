@@ -9,6 +9,7 @@ mod balances;
 pub(in crate::store) mod check;
 pub(in crate::store) mod credentials;
 pub(in crate::store) mod events;
+pub(in crate::store) mod identities;
 mod kept;
 pub(in crate::store) mod ledger;
 mod listing;

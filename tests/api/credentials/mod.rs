@@ -21,3 +21,11 @@ async fn only_wallet(caller: &crate::harness::Caller) -> String {
 
 mod proxies;
 mod tiers;
+//! Credentials: how people come in, and what their tokens are worth.
+
+mod logins;
+pub(crate) mod nostr;
+mod provider;
+mod sso;
+mod sso_forged;
+mod tokens;

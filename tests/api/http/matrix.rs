@@ -70,6 +70,9 @@ fn check(operation: &Operation, kind: Kind, may: bool, status: u16) {
     if matches!(name.as_str(), "GET /api/v1/ws/{item_id}" | "PUT /api/v1/auth/first_install") {
         return; // no websocket handshake; already installed
     }
+    if matches!(name.as_str(), "POST /api/v1/auth/usr" | "POST /api/v1/auth/nostr") || name.contains("{provider}") {
+        return; // off by default; needs a signature; needs a provider
+    }
     if may {
         assert!((200..300).contains(&status), "{name} answers {status} to {kind:?}, who may");
     } else {

@@ -29,7 +29,21 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/api/v1/auth/register".into(),
         |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
     ),
-    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "root", "password": s.password() })),
+    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "guest", "password": s.password() })),
+    with("POST /api/v1/auth/usr", |_| "/api/v1/auth/usr".into(), |s| json!({ "usr": s.user })),
+    plain("POST /api/v1/auth/nostr", |_| "/api/v1/auth/nostr".into()),
+    with(
+        "PUT /api/v1/auth/pubkey",
+        |_| "/api/v1/auth/pubkey".into(),
+        |s| json!({ "user_id": s.user, "pubkey": crate::credentials::nostr::pubkey_of(&s.user) }),
+    ),
+    plain("GET /api/v1/auth/{provider}", |_| "/api/v1/auth/google".into()),
+    plain("GET /api/v1/auth/{provider}/token", |_| "/api/v1/auth/google/token?code=c&state=s".into()),
+    with(
+        "POST /api/v1/auth/{provider}/token",
+        |_| "/api/v1/auth/google/token".into(),
+        |_| json!({ "code": "c", "code_verifier": "v".repeat(43), "redirect_uri": "https://a.example", "nonce": "n" }),
+    ),
     plain("POST /api/v1/auth/logout", |_| "/api/v1/auth/logout".into()),
     with(
         "PUT /api/v1/auth/first_install",
