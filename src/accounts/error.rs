@@ -11,6 +11,15 @@ pub enum AccountError {
     /// 403: who it is, is known; he may not.
     #[error("{0}")]
     Forbidden(String),
+    /// 401: the first factor was right; the account asks for a second one.
+    #[error("This account asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpRequired,
+    /// 403: a login alone does not do here.
+    #[error("This asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpToGoOn,
+    /// 429: too many wrong one-time codes.
+    #[error("Too many wrong one-time codes. Try again later.")]
+    TooManyCodes,
     /// 404.
     #[error("{0}")]
     Missing(&'static str),

@@ -3,7 +3,6 @@
 use super::{AccountError, Accounts, WalletWithKeys};
 use crate::domain::{
     Account, SessionId,
-    account::Session,
     names::{is_email, is_username},
 };
 
@@ -19,6 +18,15 @@ pub struct Registration {
     pub email: Option<String>,
     /// What the client calls itself.
     pub user_agent: String,
+}
+
+/// What a login shows beside its password.
+#[derive(Debug, Clone, Copy)]
+pub enum Factor<'a> {
+    /// A one-time code or a recovery code, if the account asks for one.
+    Code(Option<&'a str>),
+    /// A passkey's answer to a challenge, as JSON.
+    Passkey(&'a str),
 }
 
 /// A login that succeeded.
@@ -63,12 +71,24 @@ impl Accounts {
     ///
     /// # Errors
     /// One answer for every way in which they can be wrong.
-    pub async fn login(&self, username: &str, password: String, user_agent: String) -> Result<Login, AccountError> {
+    pub async fn login(
+        &self,
+        username: &str,
+        password: String,
+        factor: Factor<'_>,
+        user_agent: String,
+    ) -> Result<Login, AccountError> {
         let found = self.store.account_by_login(username.to_lowercase()).await?.filter(|account| account.activated);
         let stored = found.as_ref().and_then(|account| account.password_hash.clone());
         let right = self.passwords.check(password, stored).await;
         match found.filter(|_| right) {
-            Some(account) => self.start_session(&account, user_agent).await,
+            Some(account) => {
+                match factor {
+                    Factor::Code(code) => self.second_factor(&account.id, code).await?,
+                    Factor::Passkey(answer) => self.second_factor_by_passkey(&account.id, answer).await?,
+                }
+                self.start_session(&account, user_agent).await
+            }
             None => Err(AccountError::Unauthenticated("Invalid credentials.")),
         }
     }
@@ -96,21 +116,8 @@ impl Accounts {
     }
 
     pub(super) async fn start_session(&self, account: &Account, user_agent: String) -> Result<Login, AccountError> {
-        let now = self.clock.now();
-        let session = Session {
-            id: self.clock.uuid().into(),
-            account_id: account.id.clone(),
-            created_at: now,
-            expires_at: now.plus_seconds(self.limits.session_minutes.saturating_mul(60)),
-            revoked_at: None,
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-            last_used_at: None,
-            last_used_ip: None,
-        };
-        let token = self.tokens.sign(account, &session);
-        let access_token = token.ok_or_else(|| AccountError::invalid("The session could not be signed."))?;
-        self.store.session_create(session).await?;
-        Ok(Login { access_token })
+        let session = self.fresh_session(&account.id, &user_agent);
+        self.begin_session(account, session).await
     }
 
     pub(super) fn fresh_account(&self, provider: &str) -> Account {

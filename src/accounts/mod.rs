@@ -4,23 +4,33 @@ pub mod acl;
 mod credentials;
 mod error;
 mod grants;
+mod impersonation;
 mod install;
 mod login;
+mod passkeys;
 mod password;
 pub mod policy;
 mod profile;
+mod resets;
+mod sessions;
 mod tokens;
+mod totp;
 mod wallets;
 
 use std::sync::Arc;
 
 pub use error::AccountError;
 use grants::Grants;
-pub use login::{Login, Registration};
+pub use login::{Factor, Login, Registration};
+use passkeys::RelyingParty;
 use password::Passwords;
 use policy::Catalogue;
 pub use profile::{PasswordChange, ProfileChange};
+pub use resets::Reset;
+pub use sessions::SigningKey;
 use tokens::Tokens;
+use totp::WrongCodes;
+pub use totp::{Enrolment, TotpStatus};
 pub use wallets::{WalletCard, WalletWithKeys};
 
 use crate::{clock::Clock, domain::limits::Limits, store::Store, vault::Vault};
@@ -37,6 +47,8 @@ pub struct Accounts {
     grants: Arc<Grants>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
+    wrong_codes: Arc<WrongCodes>,
+    relying_party: Option<Arc<RelyingParty>>,
 }
 
 /// What the accounts are built from.
@@ -55,17 +67,16 @@ pub struct Setup {
     pub install_token: Option<String>,
     /// Every operation that the server offers.
     pub catalogue: Arc<Catalogue>,
+    /// The address under which people reach the server.
+    pub public_url: String,
 }
 
 impl Accounts {
     /// Puts it together.
     pub fn new(setup: Setup) -> Self {
-        let secret = match setup.auth_secret {
-            Some(secret) => secret.into_bytes(),
-            None => setup.vault.derived("session tokens").to_vec(),
-        };
+        let tokens = Tokens::new(setup.vault.clone(), setup.auth_secret, setup.limits.session_minutes);
         Self {
-            tokens: Arc::new(Tokens::new(&secret)),
+            tokens: Arc::new(tokens),
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
             install_token: setup.install_token.map(Into::into),
@@ -74,7 +85,15 @@ impl Accounts {
             clock: setup.clock,
             limits: setup.limits,
             catalogue: setup.catalogue,
+            wrong_codes: Arc::default(),
+            relying_party: RelyingParty::at(&setup.public_url).map(Arc::new),
         }
+    }
+
+    /// Moves whenever a credential may have ended or changed, here or on another server: what was resolved
+    /// before has to be resolved again.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.grants.watch()
     }
 
     /// How long a login lasts, in minutes.
@@ -89,7 +108,12 @@ impl Accounts {
     pub async fn follow_changes(&self) -> Result<(), AccountError> {
         match self.store.counter("credentials".to_owned()).await {
             Ok(changes) => {
-                self.grants.changed_to(changes);
+                if self.grants.is_behind(changes) {
+                    // forgotten first: what was resolved is stale whether or not the keys can be read
+                    self.grants.forget();
+                    self.load_session_keys().await?;
+                    self.grants.changed_to(changes);
+                }
                 Ok(())
             }
             Err(error) => {

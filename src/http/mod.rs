@@ -5,15 +5,19 @@ mod account;
 mod answer;
 mod auth;
 mod body;
+mod impersonation;
 mod lenient;
 mod openapi;
+mod passkeys;
 mod payments;
 mod permission;
 mod problem;
 mod route;
+mod sessions;
 mod shapes;
 mod shell;
 mod system;
+mod totp;
 mod users;
 mod wallets;
 mod websocket;
@@ -78,6 +82,10 @@ pub fn table() -> Vec<Route> {
     [
         route::under("Login", auth::routes()),
         route::under("Account", account::routes()),
+        route::under("Account", sessions::routes()),
+        route::under("Second factors", totp::routes()),
+        route::under("Second factors", passkeys::routes()),
+        route::under("Super user", impersonation::routes()),
         route::under("Wallets", wallets::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
