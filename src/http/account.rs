@@ -36,6 +36,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+#[expect(clippy::option_option, reason = "absence keeps the amount, null clears it")]
 #[derive(Deserialize, ToSchema)]
 struct PatchAccount {
     /// The caller's own account. May be left away by those who only set `otp_required_above_sat`.
