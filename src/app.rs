@@ -181,6 +181,7 @@ impl App {
         let table = Arc::new(http::table());
         let catalogue = Arc::new(http::catalogue(&table));
         let ledger = parts.ledger();
+        let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
@@ -190,7 +191,9 @@ impl App {
             auth_secret: parts.secrets.auth_secret.map(|secret| secret.reveal().to_owned()),
             install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
             catalogue: Arc::clone(&catalogue),
+            public_url: public_url.clone(),
         });
+        accounts.load_session_keys().await?;
         let install_open = accounts.ensure_super_user().await?;
         let open = ledger.recover().await?;
         if open > 0 {
@@ -201,7 +204,7 @@ impl App {
         let (stopping, stop_seen) = watch::channel(false);
         let house = House {
             openapi: Bytes::from(http::openapi_json(&table)),
-            public_url: settings.public_url(address)?,
+            public_url,
             started: parts.clock.now(),
             clock: parts.clock,
             accounts: accounts.clone(),

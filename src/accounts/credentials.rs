@@ -84,9 +84,14 @@ impl Accounts {
             return if over(&known.policy, now) { Err(EXPIRED) } else { Ok(known) };
         }
         let generation = self.grants.generation();
-        let id = self.tokens.check(token, now).map_err(|bad| match bad {
+        let mut checked = self.tokens.check(token, now);
+        if checked == Err(BadToken::UnknownKey) {
+            self.load_session_keys().await?; // another server may have rotated a moment ago
+            checked = self.tokens.check(token, now);
+        }
+        let id = checked.map_err(|bad| match bad {
             BadToken::Expired => EXPIRED,
-            BadToken::Invalid => INVALID,
+            BadToken::Invalid | BadToken::UnknownKey => INVALID,
         })?;
         let (session, account) = self.store.session_find(id).await?.ok_or(INVALID)?;
         if session.revoked_at.is_some() || session.expires_at <= now {

@@ -15,6 +15,15 @@ pub enum AccountError {
     /// 403: a credential hands on no more than it has.
     #[error("{}", .0.text)]
     Beyond(Box<Beyond>),
+    /// 401: the first factor was right; the account asks for a second one.
+    #[error("This account asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpRequired,
+    /// 403: a login alone does not do here.
+    #[error("This asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpToGoOn,
+    /// 429: too many wrong one-time codes.
+    #[error("Too many wrong one-time codes. Try again later.")]
+    TooManyCodes,
     /// 404.
     #[error("{0}")]
     Missing(&'static str),

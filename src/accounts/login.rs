@@ -10,7 +10,6 @@ use crate::{
     config::logins::LoginMethod,
     domain::{
         Account, AccountId, SessionId,
-        account::Session,
         names::{is_email, is_username},
     },
 };
@@ -40,6 +39,15 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// The account of a live login that came with the request.
     pub account: Option<AccountId>,
+}
+
+/// What a login shows beside its password.
+#[derive(Debug, Clone, Copy)]
+pub enum Factor<'a> {
+    /// A one-time code or a recovery code, if the account asks for one.
+    Code(Option<&'a str>),
+    /// A passkey's answer to a challenge, as JSON.
+    Passkey(&'a str),
 }
 
 /// A login that succeeded.
@@ -97,7 +105,13 @@ impl Accounts {
     ///
     /// # Errors
     /// One answer for every way in which they can be wrong; when there were too many of them.
-    pub async fn login(&self, username: &str, password: String, visitor: Visitor) -> Result<Login, AccountError> {
+    pub async fn login(
+        &self,
+        username: &str,
+        password: String,
+        factor: Factor<'_>,
+        visitor: Visitor,
+    ) -> Result<Login, AccountError> {
         if !self.logins.allows(LoginMethod::Password) {
             return Err(AccountError::Forbidden("Login by 'Username and Password' not allowed.".into()));
         }
@@ -107,6 +121,10 @@ impl Accounts {
         let stored = found.as_ref().and_then(|account| account.password_hash.clone());
         let right = self.passwords.check(password, stored).await;
         let account = found.filter(|_| right).ok_or(AccountError::Unauthenticated("Invalid credentials."))?;
+        match factor {
+            Factor::Code(code) => self.second_factor(&account.id, code).await?,
+            Factor::Passkey(answer) => self.second_factor_by_passkey(&account.id, answer).await?,
+        }
         self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
         self.start_session(&account, visitor.user_agent).await
     }
@@ -178,21 +196,8 @@ impl Accounts {
     }
 
     pub(super) async fn start_session(&self, account: &Account, user_agent: String) -> Result<Login, AccountError> {
-        let now = self.clock.now();
-        let session = Session {
-            id: self.clock.uuid().into(),
-            account_id: account.id.clone(),
-            created_at: now,
-            expires_at: now.plus_seconds(self.limits.session_minutes.saturating_mul(60)),
-            revoked_at: None,
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-            last_used_at: None,
-            last_used_ip: None,
-        };
-        let token = self.tokens.sign(account, &session);
-        let access_token = token.ok_or_else(|| AccountError::invalid("The session could not be signed."))?;
-        self.store.session_create(session).await?;
-        Ok(Login { access_token })
+        let session = self.fresh_session(&account.id, &user_agent);
+        self.begin_session(account, session).await
     }
 
     pub(super) fn fresh_account(&self, provider: &str) -> Account {

@@ -8,11 +8,13 @@ mod error;
 mod grants;
 mod inquiry;
 mod identities;
+mod impersonation;
 mod install;
 mod keys;
 mod lists;
 mod login;
 pub mod nostr;
+mod passkeys;
 mod password;
 pub mod policy;
 mod prefixes;
@@ -23,6 +25,10 @@ mod sso;
 mod throttle;
 mod tokens;
 mod uses;
+mod resets;
+mod sessions;
+mod tokens;
+mod totp;
 mod wallets;
 
 use std::sync::Arc;
@@ -34,6 +40,8 @@ pub use inquiry::{BudgetState, Question, Verdict};
 pub use keys::{Grant, HandedOutCredential, Minted, Wanted};
 pub use login::{Login, Registration};
 pub use login::{Login, Registration, Visitor};
+pub use login::{Factor, Login, Registration};
+use passkeys::RelyingParty;
 use password::Passwords;
 use policy::Catalogue;
 pub use prefixes::{Prefix, PrefixRights};
@@ -46,6 +54,11 @@ pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
 use throttle::Throttle;
 use tokens::Tokens;
 use uses::Uses;
+pub use resets::Reset;
+pub use sessions::SigningKey;
+use tokens::Tokens;
+use totp::WrongCodes;
+pub use totp::{Enrolment, TotpStatus};
 pub use wallets::{WalletCard, WalletWithKeys};
 
 use crate::{clock::Clock, config::Logins, domain::limits::Limits, store::Store, vault::Vault};
@@ -67,6 +80,8 @@ pub struct Accounts {
     rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
+    wrong_codes: Arc<WrongCodes>,
+    relying_party: Option<Arc<RelyingParty>>,
 }
 
 /// What the accounts are built from.
@@ -87,17 +102,16 @@ pub struct Setup {
     pub install_token: Option<String>,
     /// Every operation that the server offers.
     pub catalogue: Arc<Catalogue>,
+    /// The address under which people reach the server.
+    pub public_url: String,
 }
 
 impl Accounts {
     /// Puts it together.
     pub fn new(setup: Setup) -> Self {
-        let secret = match setup.auth_secret {
-            Some(secret) => secret.into_bytes(),
-            None => setup.vault.derived("session tokens").to_vec(),
-        };
+        let tokens = Tokens::new(setup.vault.clone(), setup.auth_secret, setup.limits.session_minutes);
         Self {
-            tokens: Arc::new(Tokens::new(&secret)),
+            tokens: Arc::new(tokens),
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
             uses: Arc::default(),
@@ -111,7 +125,15 @@ impl Accounts {
             throttle: Arc::default(),
             logins: setup.logins,
             catalogue: setup.catalogue,
+            wrong_codes: Arc::default(),
+            relying_party: RelyingParty::at(&setup.public_url).map(Arc::new),
         }
+    }
+
+    /// Moves whenever a credential may have ended or changed, here or on another server: what was resolved
+    /// before has to be resolved again.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.grants.watch()
     }
 
     /// How long a login lasts, in minutes.
@@ -126,7 +148,12 @@ impl Accounts {
     pub async fn follow_changes(&self) -> Result<(), AccountError> {
         match self.store.counter("credentials".to_owned()).await {
             Ok(changes) => {
-                self.grants.changed_to(changes);
+                if self.grants.is_behind(changes) {
+                    // forgotten first: what was resolved is stale whether or not the keys can be read
+                    self.grants.forget();
+                    self.load_session_keys().await?;
+                    self.grants.changed_to(changes);
+                }
                 Ok(())
             }
             Err(error) => {

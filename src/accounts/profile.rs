@@ -32,6 +32,8 @@ pub struct PasswordChange {
     pub password_repeat: String,
     /// The one it replaces.
     pub password_old: Option<String>,
+    /// A code, where the account asks for one.
+    pub otp_code: Option<String>,
 }
 
 /// What a person may say of himself. Everything else in `extra` is the server's to say.
@@ -145,6 +147,7 @@ impl Accounts {
                 return Err(AccountError::invalid("Invalid old password."));
             }
         }
+        self.confirm(&principal.account, change.otp_code.as_deref()).await?;
         let new = self.passwords.hash(change.password).await?;
         let edited = self.edit(&principal.account, |mut account| {
             if account.password_hash != current {

@@ -96,6 +96,8 @@ pub struct Session {
     pub last_used_at: Option<Time>,
     /// From where.
     pub last_used_ip: Option<String>,
+    /// The super user who looks at the account through it; absent when its owner logged in himself.
+    pub impersonated_by: Option<AccountId>,
 }
 
 /// Somebody of another house who opens an account here.

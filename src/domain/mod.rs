@@ -8,6 +8,7 @@ pub mod bolt11;
 pub mod column;
 pub mod credential;
 pub mod event;
+pub mod factor;
 pub mod filter;
 pub mod ids;
 pub mod journal;

@@ -7,6 +7,7 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -18,8 +19,9 @@ use super::{
     problem::Problem,
     route::{Route, route},
     shapes::WalletShape,
+    totp,
 };
-use crate::accounts::{Login, Registration, Visitor, policy::Sight};
+use crate::accounts::{Factor, Login, Registration, Visitor, policy::Sight};
 
 /// The cookie that carries the session token.
 pub const SESSION_COOKIE: &str = "cookie_access_token";
@@ -63,6 +65,13 @@ struct Credentials {
     username: String,
     #[serde(deserialize_with = "lenient::text")]
     password: String,
+    /// A one-time or recovery code where the account asks for one, if not in the header `X-OTP-Code`.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    otp_code: Option<String>,
+    /// In place of a code: a passkey's answer to `POST /api/v1/auth/passkey/start`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Map<String, Value>>,
 }
 
 #[expect(clippy::struct_field_names, reason = "the name is the wire contract's")]
@@ -131,7 +140,9 @@ async fn login(
     Body(given): Body<Credentials>,
 ) -> Result<LoggedIn<Token>, Problem> {
     let visitor = visitor(&request, &house).await;
-    let login = house.accounts.login(&given.username, given.password, visitor).await?;
+    let (code, passkey) = (totp::code(&request, given.otp_code), given.passkey.map(super::passkeys::text));
+    let factor = passkey.as_deref().map_or(Factor::Code(code.as_deref()), Factor::Passkey);
+    let login = house.accounts.login(&given.username, given.password, factor, visitor).await?;
     Ok(logged_in(&house, login))
 }
 
@@ -167,7 +178,8 @@ async fn logout(_: Caller<Public>, request: HttpRequest, house: Data<House>) -> 
     Ok(LoggedIn { body: Done { status: "success" }, cookies })
 }
 
-fn user_agent(request: &HttpRequest) -> String {
+/// What the client calls itself.
+pub(super) fn user_agent(request: &HttpRequest) -> String {
     let header = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     header.unwrap_or_default().to_owned()
 }
@@ -191,25 +203,27 @@ pub(super) fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
     LoggedIn { body: Token { access_token: login.access_token, token_type: "bearer" }, cookies }
 }
 
+/// A cookie that lives as long as a login.
+pub(super) fn keep(house: &House, name: &'static str, value: String, hidden: bool) -> Cookie<'static> {
+    Cookie::build(name, value)
+        .path("/")
+        .http_only(hidden)
+        .same_site(SameSite::Lax)
+        .secure(house.public_url.starts_with("https://"))
+        .max_age(Duration::minutes(house.accounts.session_minutes()))
+        .finish()
+}
+
 /// What a browser remembers of a login.
 pub(super) fn login_cookies(house: &House, login: &Login) -> Vec<Cookie<'static>> {
-    let life = Duration::minutes(house.accounts.session_minutes());
-    let cookie = |name: &'static str, value: String, hidden: bool| {
-        Cookie::build(name, value)
-            .path("/")
-            .http_only(hidden)
-            .same_site(SameSite::Lax)
-            .secure(house.public_url.starts_with("https://"))
-            .max_age(life)
-            .finish()
-    };
     vec![
-        cookie(SESSION_COOKIE, login.access_token.clone(), true),
-        cookie(AUTHORIZED_COOKIE, "true".to_owned(), false),
+        keep(house, SESSION_COOKIE, login.access_token.clone(), true),
+        keep(house, AUTHORIZED_COOKIE, "true".to_owned(), false),
         forgotten("is_access_token_expired"),
     ]
 }
 
+/// Makes a browser forget a cookie.
 pub(super) fn forgotten(name: &'static str) -> Cookie<'static> {
     let mut cookie = Cookie::build(name, "").path("/").same_site(SameSite::Lax).finish();
     cookie.make_removal();

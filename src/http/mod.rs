@@ -12,19 +12,23 @@ mod api_keys;
 mod auth;
 mod body;
 mod handed_out;
+mod impersonation;
 mod lenient;
 mod nostr;
 mod openapi;
 mod origin;
+mod passkeys;
 mod payments;
 mod permission;
 mod problem;
 mod route;
+mod sessions;
 mod shapes;
 mod shell;
 mod sso;
 mod system;
 mod tiers;
+mod totp;
 mod users;
 mod wallets;
 mod websocket;
@@ -98,6 +102,10 @@ pub fn table() -> Vec<Route> {
         route::under("Access lists", acls::routes()),
         route::under("Access lists", acl_legacy::routes()),
         route::under("API keys", api_keys::routes()),
+        route::under("Account", sessions::routes()),
+        route::under("Second factors", totp::routes()),
+        route::under("Second factors", passkeys::routes()),
+        route::under("Super user", impersonation::routes()),
         route::under("Wallets", wallets::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),

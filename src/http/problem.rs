@@ -45,8 +45,12 @@ codes! {
     FeeLimitUnsupported = "fee_limit_unsupported", 400;
     /// Nothing usable was presented.
     Unauthenticated = "unauthenticated", 401;
+    /// The account asks for a one-time code besides; send it in the header X-OTP-Code.
+    OtpRequired = "otp_required", 401;
     /// The credential does not carry the right.
     Forbidden = "forbidden", 403;
+    /// The same of somebody who is logged in: this needs a fresh one-time code.
+    OtpToGoOn = "otp_required", 403;
     /// There is no such thing, or it is somebody else's.
     NotFound = "not_found", 404;
     /// The path knows other methods; see the header Allow.
@@ -59,6 +63,8 @@ codes! {
     BodyTooLarge = "body_too_large", 413;
     /// Too many requests: see `retry_after` and the header Retry-After.
     RateLimited = "rate_limited", 429;
+    /// Too many wrong one-time codes; no code is looked at for a while.
+    TooManyCodes = "too_many_codes", 429;
     /// Something unforeseen; the log has it under the request id.
     Internal = "internal_error", 500;
     /// The database cannot be written or read now.
@@ -215,6 +221,9 @@ impl From<AccountError> for Problem {
                     None => problem,
                 }
             }
+            AccountError::OtpRequired => Self::new(Code::OtpRequired, text).with("header", "X-OTP-Code"),
+            AccountError::OtpToGoOn => Self::new(Code::OtpToGoOn, text).with("header", "X-OTP-Code"),
+            AccountError::TooManyCodes => Self::new(Code::TooManyCodes, text),
             AccountError::Missing(_) => Self::new(Code::NotFound, text),
             AccountError::WalletNotNamed => Self::new(Code::WalletNotNamed, text),
             AccountError::Invalid(_) => Self::new(Code::InvalidRequest, text),

@@ -18,6 +18,7 @@ use crate::domain::{
     account::{Identity, Session},
     credential::{Acl, Credential, CredentialKind},
     event::Event,
+    factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
     filter::Listing,
     payment::{NewPayment, Scope},
     tier::TierOrder,
@@ -73,6 +74,52 @@ operations! {
     write session_revoke(id: SessionId, at: Time) -> () = accounts::session_revoke;
     /// Ends all sessions of an account but one.
     write session_revoke_others(account: AccountId, keep: Option<SessionId>, at: Time) -> () = accounts::session_revoke_others;
+    /// Reads an account's logins that are alive, newest first.
+    read session_list(account: AccountId, now: Time) -> Vec<Session> = sessions::list;
+    /// Ends one login of this account; false when there is none to end.
+    write session_revoke_own(account: AccountId, id: SessionId, at: Time) -> bool = sessions::revoke_own;
+    /// Reads since when which keys sign session tokens, oldest first; none before the first rotation.
+    read session_key_list() -> Vec<(i64, Time)> = sessions::key_list;
+    /// Lets the next key sign session tokens; answers its number.
+    write session_key_rotate(at: Time) -> i64 = sessions::key_rotate;
+    /// Writes a key that resets a password, in place of the account's earlier one.
+    write reset_key_save(key: ResetKey) -> () = sessions::reset_key_save;
+    /// Reads the key that has this hash.
+    read reset_key_find(hash: Vec<u8>) -> Option<ResetKey> = sessions::reset_key_find;
+    /// Uses the key up: sets the password and ends all logins; false when somebody was faster.
+    write reset_key_use(hash: Vec<u8>, password_hash: String, at: Time) -> bool = sessions::reset_key_use;
+
+    /// Writes an account's secret of one-time codes, unless codes are on already.
+    write totp_begin(totp: Totp) -> bool = factors::totp_begin;
+    /// Reads what an account has of one-time codes.
+    read totp_find(account: AccountId) -> Option<Totp> = factors::totp_find;
+    /// Turns codes on; false when they are on, or the secret was replaced meanwhile.
+    write totp_enable(totp: Totp, recovery: Vec<Vec<u8>>) -> bool = factors::totp_enable;
+    /// Uses a step's code up; false when it, or a later one, was used before.
+    write totp_use(account: AccountId, step: i64) -> bool = factors::totp_use;
+    /// Uses a recovery code up; false when there is none such.
+    write recovery_code_use(account: AccountId, hash: Vec<u8>) -> bool = factors::recovery_code_use;
+    /// Counts the recovery codes that are left.
+    read recovery_code_count(account: AccountId) -> i64 = factors::recovery_code_count;
+    /// Says above which amount sends ask for a code.
+    write totp_set_above(account: AccountId, above_sat: Option<i64>) -> bool = factors::totp_set_above;
+    /// Forgets everything about an account's one-time codes.
+    write totp_end(account: AccountId) -> () = factors::totp_end;
+    /// Writes a challenge, and forgets those that ended before `now`.
+    write challenge_create(challenge: Challenge, now: Time) -> () = factors::challenge_create;
+    /// Takes a challenge away.
+    write challenge_take(id: String, kind: ChallengeKind) -> Option<Challenge> = factors::challenge_take;
+    /// Writes a new passkey.
+    write passkey_create(passkey: Passkey) -> () = factors::passkey_create;
+    /// Reads an account's passkeys, oldest first.
+    read passkey_list(account: AccountId) -> Vec<Passkey> = factors::passkey_list;
+    /// Reads the passkey that its device knows by this name.
+    read passkey_find(credential_id: Vec<u8>) -> Option<Passkey> = factors::passkey_find;
+    /// Notes a use; false when the passkey was removed or used meanwhile.
+    write passkey_used(passkey: Passkey, was: Vec<u8>) -> bool = factors::passkey_used;
+    /// Removes one of this account's; false when there is none such.
+    write passkey_delete(account: AccountId, id: String) -> bool = factors::passkey_delete;
+
     /// Reads a counter; 0 when it was never set.
     read counter(name: String) -> i64 = accounts::counter;
     /// Moves a counter forward; it never goes back.

@@ -32,6 +32,7 @@ diesel::table! {
         user_agent -> Text,
         last_used_at -> Nullable<BigInt>,
         last_used_ip -> Nullable<Text>,
+        impersonated_by -> Nullable<Text>,
     }
 }
 
@@ -204,6 +205,62 @@ diesel::table! {
     nostr_events (id) {
         id -> Text,
         seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    totp (account_id) {
+        account_id -> Text,
+        secret_sealed -> Binary,
+        enabled -> Bool,
+        last_step -> BigInt,
+        above_sat -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    recovery_codes (account_id, code_hash) {
+        account_id -> Text,
+        code_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        credential_id -> Binary,
+        static_state -> Binary,
+        dynamic_state -> Binary,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    challenges (id) {
+        id -> Text,
+        kind -> Text,
+        account_id -> Nullable<Text>,
+        state -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reset_keys (account_id) {
+        account_id -> Text,
+        key_hash -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    session_keys (number) {
+        number -> BigInt,
+        since -> BigInt,
     }
 }
 

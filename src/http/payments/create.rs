@@ -1,6 +1,6 @@
 //! `POST /api/v1/payments`: make an invoice, or pay one.
 
-use actix_web::{http::Method, web::Data};
+use actix_web::{HttpRequest, http::Method, web::Data};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -14,6 +14,7 @@ use super::super::{
     problem::Problem,
     route::{Route, route},
     shapes::PaymentShape,
+    totp,
 };
 use crate::{
     domain::{
@@ -91,15 +92,17 @@ fn yes() -> bool {
 
 async fn create(
     Caller(caller): Caller<WalletReceiveOrSend>,
+    request: HttpRequest,
     house: Data<House>,
     Body(new): Body<NewPayment>,
 ) -> Result<Created<PaymentShape>, Problem> {
     let payment = if new.out {
         let caller = caller.send()?;
+        let code = totp::code(&request, None);
+        house.accounts.confirm_payment(&caller.principal, wanted(new.bolt11.as_deref())?, code.as_deref()).await?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
-        let request =
-            PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
-        house.ledger.pay(request).await?
+        let asked = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
+        house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
         if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {

@@ -64,6 +64,20 @@ async fn asked(subject: &Subject, operation: &Operation, may: bool) -> u16 {
     answer.status
 }
 
+/// What succeeds only after an earlier step, or with a cookie: tests of their own show it. Whoever may is told which.
+const LATER: &[&str] = &[
+    "DELETE /api/v1/auth/impersonate",
+    "DELETE /api/v1/auth/passkeys/{id}",
+    "DELETE /api/v1/auth/sessions/{id}",
+    "DELETE /api/v1/auth/totp",
+    "POST /api/v1/auth/impersonate",
+    "POST /api/v1/auth/passkey/finish",
+    "POST /api/v1/auth/passkeys/register/finish",
+    "PUT /api/v1/auth/reset",
+    "PUT /api/v1/auth/totp",
+    "PUT /users/api/v1/user/{id}/reset_password",
+];
+
 /// The answer is what the table of rights says, so that no update of the page can hide a hole.
 fn check(operation: &Operation, kind: Kind, may: bool, status: u16) {
     let name = acl::name(operation);
@@ -73,7 +87,10 @@ fn check(operation: &Operation, kind: Kind, may: bool, status: u16) {
     if matches!(name.as_str(), "POST /api/v1/auth/usr" | "POST /api/v1/auth/nostr") || name.contains("{provider}") {
         return; // off by default; needs a signature; needs a provider
     }
-    if may {
+    let later = LATER.contains(&name.as_str());
+    if may && later {
+        assert!((400..500).contains(&status), "{name} answers {status} to {kind:?} at once");
+    } else if may {
         assert!((200..300).contains(&status), "{name} answers {status} to {kind:?}, who may");
     } else {
         let refusals: &[u16] =
