@@ -25,6 +25,7 @@ use crate::{
         simulated::{Options, SimulatedNode},
     },
     http::{self, House},
+    idempotency::Idempotency,
     jobs,
     ledger::{Ledger, LedgerError},
     store::{Store, StoreError},
@@ -185,6 +186,8 @@ impl App {
             install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
             catalogue: Arc::clone(&catalogue),
         });
+        let vault = Vault::new(parts.secrets.master.0, parts.clock.clone());
+        let idempotency = Idempotency::new(parts.store.clone(), vault, parts.clock.clone());
         let install_open = accounts.ensure_super_user().await?;
         let open = ledger.recover().await?;
         if open > 0 {
@@ -201,6 +204,7 @@ impl App {
             accounts,
             ledger: ledger.clone(),
             events,
+            idempotency,
             catalogue,
             stopping: stop_seen,
         };

@@ -22,19 +22,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
+        let payload = payload.take();
         Box::pin(async move {
-            let mut bytes = web::BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
-                if bytes.len() + chunk.len() > BODY_MAX {
-                    return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
-                }
-                bytes.extend_from_slice(&chunk);
-            }
+            let bytes = read(payload).await?;
             parse(&bytes).map(Body)
         })
     }
+}
+
+/// The whole body, if it is not too large.
+pub async fn read(mut payload: Payload) -> Result<web::Bytes, Problem> {
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
+        if bytes.len() + chunk.len() > BODY_MAX {
+            return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod auth;
 mod body;
+mod idempotency;
 mod lenient;
 mod openapi;
 mod payments;
@@ -41,6 +42,7 @@ use crate::{
     clock::Clock,
     domain::Time,
     events::Events,
+    idempotency::Idempotency,
     ledger::Ledger,
 };
 
@@ -52,6 +54,8 @@ pub struct House {
     pub ledger: Ledger,
     /// Live updates.
     pub events: Events,
+    /// Requests that may come twice.
+    pub idempotency: Idempotency,
     /// Time and randomness.
     pub clock: Clock,
     /// When the server started.

@@ -219,6 +219,8 @@ async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Prob
 
 /// Some credentials are good from some networks only.
 fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
+    // who calls is left with the request, for those who wrap its handler
+    request.extensions_mut().insert(Arc::clone(&principal));
     if principal.policy.sources.is_empty() {
         return Ok(principal);
     }

@@ -69,6 +69,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    budget_windows (credential_id, window_start) {
+        credential_id -> Text,
+        window_start -> BigInt,
+        spent_msat -> BigInt,
+    }
+}
+
+diesel::table! {
+    budget_charges (payment_id, credential_id) {
+        payment_id -> BigInt,
+        credential_id -> Text,
+        window_start -> BigInt,
+        amount_msat -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency (key_hash) {
+        key_hash -> Binary,
+        fields -> Text,
+        owner -> Text,
+        lease_until -> BigInt,
+        response -> Nullable<Binary>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     counters (name) {
         name -> Text,
         value -> BigInt,
@@ -126,6 +154,7 @@ diesel::table! {
         dispatched_at -> Nullable<BigInt>,
         next_check_at -> Nullable<BigInt>,
         checks -> BigInt,
+        idempotency -> Nullable<Binary>,
     }
 }
 
@@ -168,5 +197,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     wallets,
     payments,
     entries,
-    outbox
+    outbox,
+    idempotency
 );

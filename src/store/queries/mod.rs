@@ -5,9 +5,11 @@ use super::{Conn, Db};
 
 pub(in crate::store) mod accounts;
 mod balances;
+pub(in crate::store) mod budgets;
 pub(in crate::store) mod check;
 pub(in crate::store) mod credentials;
 pub(in crate::store) mod events;
+pub(in crate::store) mod idempotency;
 mod kept;
 pub(in crate::store) mod ledger;
 mod listing;
