@@ -207,7 +207,7 @@ impl Annotations {
 }
 
 /// Which payments a list or a sum is about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One wallet's.
     Wallet(WalletId),

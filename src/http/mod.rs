@@ -2,6 +2,7 @@
 //! accounts or the ledger, and shapes what goes out; it decides nothing about money or rights.
 
 mod account;
+mod admin;
 mod answer;
 mod auth;
 mod body;
@@ -86,6 +87,7 @@ pub fn table() -> Vec<Route> {
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Super user", users::routes()),
+        route::under("Super user", admin::routes()),
         route::under("Server", system::routes()),
     ]
     .into_iter()

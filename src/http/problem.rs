@@ -229,7 +229,9 @@ impl From<LedgerError> for Problem {
                 payment(Code::FeeReserveNeeded, "failed").with("needed_msat", needed.0)
             }
             LedgerError::NoFeeLimit => payment(Code::FeeLimitUnsupported, "failed"),
-            LedgerError::InternalAlreadyPaid => payment(Code::AlreadyPaid, "failed"),
+            LedgerError::InternalAlreadyPaid(first) => {
+                payment(Code::AlreadyPaid, "failed").with("checking_id", first.checking_id)
+            }
             LedgerError::StillPending(first) => {
                 payment(Code::PaymentPending, "pending").with("checking_id", first.checking_id)
             }

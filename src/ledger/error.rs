@@ -64,9 +64,9 @@ pub enum LedgerError {
     /// The source cannot keep a fee limit, and the caller asked for one.
     #[error("The funding source cannot keep a routing fee limit; pay without fee_limit_msat.")]
     NoFeeLimit,
-    /// An invoice of this server that has been paid.
+    /// An invoice of this server that has been paid: by this payment, or as this receipt.
     #[error("Internal invoice already paid.")]
-    InternalAlreadyPaid,
+    InternalAlreadyPaid(Box<Payment>),
     /// The same payment hash is on its way.
     #[error("Payment is still pending.")]
     StillPending(Box<Payment>),
@@ -104,6 +104,7 @@ impl From<StoreError> for LedgerError {
             StoreError::Refused(Refusal::BudgetExceeded(spent)) => (*spent).into(),
             StoreError::Refused(Refusal::Missing("payment" | "invoice")) => Self::Missing("Payment"),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet"),
+            StoreError::Refused(Refusal::Missing("alarm")) => Self::Missing("Alarm"),
             other => Self::Store(other),
         }
     }

@@ -11,6 +11,7 @@
 //! cut off runs as a task of the server's (`Ledger::spawn`).
 
 mod adjust;
+mod alarms;
 mod check;
 mod dispatch;
 mod error;
@@ -23,6 +24,7 @@ mod spending;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+pub use alarms::{ALARMS, Alarm};
 pub use check::Report;
 pub use error::LedgerError;
 pub use incoming::InvoiceRequest;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Ledger, LedgerError, incoming::json};
 use crate::{
     domain::{
-        Kind, Msat, Payment, Status, WalletId,
+        Kind, Msat, Payment, PaymentHash, Status, WalletId,
         bolt11::{self, Invoice, Peek},
         credential::Spender,
         payment::{Annotations, NewPayment},
@@ -66,12 +66,12 @@ impl Ledger {
                 if invoice.bolt11 != peek.text {
                     return Err(NotOurs);
                 }
-                Err(match invoice.status {
-                    Status::Success => LedgerError::InternalAlreadyPaid,
-                    _ => LedgerError::Expired,
-                })
+                match invoice.status {
+                    Status::Success => Err(self.already_paid(invoice).await),
+                    _ => Err(LedgerError::Expired),
+                }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.refused(error, &peek.payment_hash).await),
         })
     }
 
@@ -100,7 +100,8 @@ impl Ledger {
             Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
                 return Err(self.too_poor(&request.wallet, amount, needed).await);
             }
-            Err(error) => return Err(error.into()),
+            Err(StoreError::Refused(Refusal::Missing("leave to send"))) => return Err(self.stopped().await),
+            Err(error) => return Err(self.refused(error, &peek.payment_hash).await),
         };
         let ledger = self.clone();
         let (attempt, id) = (held.clone(), held.id);
@@ -165,6 +166,27 @@ impl Ledger {
             updated_at: now,
             next_check_at: None,
             idempotency: request.once.clone(),
+        }
+    }
+
+    /// Names the payment that paid an invoice of ours: the one from here, or else the receipt itself.
+    async fn already_paid(&self, invoice: Box<Payment>) -> LedgerError {
+        match self.store.attempt_by_hash(invoice.payment_hash.clone()).await {
+            Ok(attempt) => LedgerError::InternalAlreadyPaid(attempt.map_or(invoice, Box::new)),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Reads a refusal. Where others at the same hash came and went too fast to be named, one more look
+    /// may find who is there now.
+    async fn refused(&self, error: StoreError, hash: &PaymentHash) -> LedgerError {
+        if !matches!(error, StoreError::Refused(Refusal::Taken("payment hash"))) {
+            return error.into();
+        }
+        match self.store.attempt_by_hash(hash.clone()).await {
+            Ok(Some(live)) => StoreError::from(Refusal::AlreadyAttempted(Box::new(live))).into(),
+            Ok(None) => LedgerError::PaymentFailed("others tried it at the same moment; try again.".to_owned()),
+            Err(unavailable) => unavailable.into(),
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Adjustment, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals,
-        Spent, Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
+        Settlement, SpanTotals, Spent, Transfer, Transferred,
     },
 };
 use crate::domain::{
@@ -129,6 +129,8 @@ operations! {
     read payment_list(scope: Scope, listing: Listing) -> Vec<Payment> = payments::list;
     /// Counts the payments of a listing, whatever its page.
     read payment_count(scope: Scope, listing: Listing) -> i64 = payments::count;
+    /// Counts the payments after one time up to another, and those after that.
+    snapshot payment_count_since(scope: Scope, after: Time, until: Time) -> (i64, i64) = payments::count_since;
     /// Sums payments by spans of so many microseconds.
     read payment_spans(scope: Scope, listing: Listing, span: i64) -> Vec<SpanTotals> = stats::spans;
     /// Counts and sums payments by one of their fields.
@@ -150,7 +152,7 @@ operations! {
     post transfer(transfer: Transfer) -> Transferred = ledger::transfer;
     /// The same by a credential with budgets: it is charged to each of them, or refused.
     post transfer_within(transfer: Transfer, budgets: Vec<Budget>) -> Transferred = budgets::transfer;
-    /// Takes amount and fee cap out of the wallet and records the attempt.
+    /// Takes amount and fee cap out of the wallet and records the attempt, unless an open alarm stops its source.
     post hold(payment: NewPayment) -> Posted = ledger::hold;
     /// The same by a credential with budgets: all that is held is charged to each of them, or refused.
     post hold_within(payment: NewPayment, budgets: Vec<Budget>) -> Posted = budgets::hold;
@@ -170,6 +172,12 @@ operations! {
     write invoice_expire(id: PaymentId, at: Time) -> bool = ledger::expire;
     /// Books the super user's addition or withdrawal.
     post adjust(adjustment: Adjustment) -> Posted = ledger::adjust;
+    /// Reads the oldest open alarm for which this funding source sends nothing.
+    read alarm_stopping(source: String) -> Option<Alarm> = alarms::stopping;
+    /// Reads a page of alarms and how many there are, newest first.
+    read alarm_page(listing: Listing) -> (Vec<Alarm>, i64) = alarms::page;
+    /// Notes who took note of an alarm, once; a source that only this alarm stopped sends again.
+    write alarm_acknowledge(by: Acknowledgement) -> Alarm = alarms::acknowledge;
     /// Reads the numbers that must agree.
     snapshot audit() -> Audit = check::audit;
 

@@ -184,8 +184,12 @@ diesel::table! {
         id -> BigInt,
         payment_id -> Nullable<BigInt>,
         kind -> Text,
+        source -> Nullable<Text>,
         detail -> Text,
         created_at -> BigInt,
+        acknowledged_at -> Nullable<BigInt>,
+        acknowledged_by -> Nullable<Text>,
+        note -> Nullable<Text>,
     }
 }
 
@@ -198,5 +202,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     entries,
     outbox,
-    idempotency
+    idempotency,
+    alarms
 );

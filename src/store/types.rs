@@ -1,7 +1,11 @@
 //! What goes into and comes out of the store's operations beside the domain's own types.
 
+use diesel::prelude::{NullableExpressionMethods, Queryable, Selectable};
+
+use super::schema::payments;
 use crate::domain::{
-    CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
+    payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.
@@ -135,6 +139,68 @@ pub struct Adjustment {
     pub payment: NewPayment,
 }
 
+text_enum! {
+    /// Why a person is called.
+    AlarmKind {
+        /// The source charged more for routing than it was allowed.
+        FeeAboveLimit = "fee_above_limit",
+        /// The source says paid of what it had said failed.
+        LateSuccess = "late_success",
+        /// An invoice that was paid inside was paid from outside as well.
+        PaidTwice = "paid_twice",
+    }
+}
+
+impl AlarmKind {
+    /// Did the source break its word, so that no more money is entrusted to it until a person looked?
+    pub fn stops_source(self) -> bool {
+        match self {
+            Self::FeeAboveLimit | Self::LateSuccess => true,
+            Self::PaidTwice => false,
+        }
+    }
+}
+
+/// Something that a person has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = super::schema::alarms)]
+pub struct Alarm {
+    /// Its number; larger is later.
+    pub id: i64,
+    /// What happened.
+    pub kind: AlarmKind,
+    /// The funding source that sends nothing more until this is acknowledged; `None` when it stops none.
+    pub source: Option<String>,
+    /// What happened, for people.
+    pub detail: String,
+    /// When.
+    pub created_at: Time,
+    /// When somebody took note.
+    pub acknowledged_at: Option<Time>,
+    /// Who.
+    pub acknowledged_by: Option<AccountId>,
+    /// What that person wrote about it.
+    pub note: Option<String>,
+    /// Which payment it is about.
+    pub payment_id: Option<PaymentId>,
+    /// That payment's hash.
+    #[diesel(select_expression = payments::payment_hash.nullable())]
+    pub payment_hash: Option<PaymentHash>,
+}
+
+/// A person takes note of an alarm.
+#[derive(Debug, Clone)]
+pub struct Acknowledgement {
+    /// Which alarm.
+    pub id: i64,
+    /// Who.
+    pub by: AccountId,
+    /// What there is to say about it.
+    pub note: Option<String>,
+    /// When.
+    pub at: Time,
+}
+
 /// Totals of payments in a span of time.
 #[derive(Debug, Clone, diesel::QueryableByName, PartialEq, Eq)]
 pub struct SpanTotals {
@@ -199,6 +265,8 @@ pub struct Audit {
     pub wrong_budgets: Vec<(CredentialId, Time, Msat, Msat)>,
     /// How many alarms were raised ever.
     pub alarms: i64,
+    /// The alarms that nobody acknowledged yet, oldest first.
+    pub open_alarms: Vec<Alarm>,
     /// When the oldest payment that is still in flight was made.
     pub oldest_in_flight: Option<Time>,
 }

@@ -91,11 +91,20 @@ CREATE TABLE outbox (
   created_at   BIGINT  NOT NULL
 );
 
--- What a person has to look at: never deleted by the program.
+-- What a person has to look at: never deleted by the program. `source` names the funding source that
+-- sends nothing more until the alarm is acknowledged; it is empty where nothing is stopped.
 CREATE TABLE alarms (
-  id         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-  payment_id BIGINT,
-  kind       TEXT    NOT NULL,
-  detail     TEXT    NOT NULL,
-  created_at BIGINT  NOT NULL
+  id              INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  payment_id      BIGINT,
+  kind            TEXT    NOT NULL,
+  source          TEXT,
+  detail          TEXT    NOT NULL,
+  created_at      BIGINT  NOT NULL,
+  acknowledged_at BIGINT,
+  acknowledged_by TEXT,
+  note            TEXT,
+  CHECK ((acknowledged_at IS NULL) = (acknowledged_by IS NULL))
 );
+
+-- Asked by every payment that leaves the server, so that it must stay as short as the list of open alarms.
+CREATE INDEX open_alarms ON alarms (source, id) WHERE acknowledged_at IS NULL;

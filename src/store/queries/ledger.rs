@@ -16,6 +16,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{
     Conn,
+    alarms::{may_send, raise},
     balances::{give, give_to_living, take, take_or_lose},
     budgets::true_up,
     kept::kept,
@@ -24,17 +25,20 @@ use super::{
 };
 use crate::{
     domain::{
-        Kind, Msat, Payment, PaymentHash, PaymentId, Status, Time, WalletId,
+        Kind, Msat, Payment, PaymentId, Status, Time, WalletId,
         event::{EventKind, NewEvent},
         journal::{Book, EntryKind},
         payment::NewPayment,
     },
     store::{
         Refusal, StoreError,
-        schema::{alarms, payments},
-        types::{Adjustment, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
+        schema::payments,
+        types::{Adjustment, AlarmKind, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
     },
 };
+
+/// How often an attempt is written that others keep making way for just after standing in it.
+const ATTEMPTS_MAX: usize = 8;
 
 pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<Transferred, StoreError> {
     let at = transfer.payment.created_at;
@@ -104,6 +108,7 @@ pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Res
     let (held, at) = (payment.hold_msat, payment.created_at);
     let payment = attempt(conn, payment.clone()).await?;
     let left = take(conn, &payment.wallet_id, held).await?;
+    may_send(conn, &payment.source).await?;
     let leg =
         |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Hold, book, amount_msat, created_at: at };
     book(conn, [leg(of(&payment.wallet_id), held.negated()), leg(Book::Holds, held)]).await?;
@@ -165,7 +170,7 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         let (balance, who) = take_or_lose(conn, &payment.wallet_id, left_over.negated()).await?;
         let detail =
             format!("the source charged {} for routing, {} were allowed", settlement.fee, before.fee_limit_msat);
-        let alarm = raise(conn, "fee_above_limit", &payment, &detail, at).await?;
+        let alarm = raise(conn, AlarmKind::FeeAboveLimit, &payment, &detail, at).await?;
         (balance, who.unwrap_or_else(|| of(&payment.wallet_id)), Some(alarm))
     };
     let leg = |book, amount_msat| Entry {
@@ -232,7 +237,7 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
         }],
     )
     .await?;
-    let alarm = raise(conn, "late_success", &payment, &detail, at).await?;
+    let alarm = raise(conn, AlarmKind::LateSuccess, &payment, &detail, at).await?;
     // where another attempt holds the place of the one that counts, this row stays what it was
     let Some(payment) = marked else { return Ok(posted(payment, balance, Some(alarm))) };
     announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
@@ -339,7 +344,8 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
         // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
         book(conn, [leg(Book::Suspense, amount)]).await?;
         let alarm =
-            raise(conn, "paid_twice", &invoice, &format!("{amount} more arrived for a paid invoice"), at).await?;
+            raise(conn, AlarmKind::PaidTwice, &invoice, &format!("{amount} more arrived for a paid invoice"), at)
+                .await?;
         return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
     };
     let balance = give(conn, &payment.wallet_id, amount).await?;
@@ -350,27 +356,33 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
 
 /// False when the invoice was not open any more.
 pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time) -> Result<bool, StoreError> {
-    let Some(invoice) = find(conn, id).await? else { return Ok(false) };
-    let mut labels = invoice.label_list();
-    labels.push("expired".to_owned());
-    let labels = serde_json::to_string(&labels).unwrap_or(invoice.labels);
-    let open = payments::table
-        .find(id)
-        .filter(payments::kind.eq(Kind::Invoice))
-        .filter(payments::status.eq(Status::Pending))
-        .filter(payments::expires_at.le(*at));
-    let expired = diesel::update(open)
-        .set((
-            payments::status.eq(Status::Failed),
-            payments::labels.eq(labels),
-            payments::updated_at.eq(*at),
-            payments::next_check_at.eq(None::<Time>),
-        ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
-    let Some(payment) = expired else { return Ok(false) };
+    let payment = loop {
+        let Some(invoice) = find(conn, id).await? else { return Ok(false) };
+        let open = payments::table
+            .find(id)
+            .filter(payments::kind.eq(Kind::Invoice))
+            .filter(payments::status.eq(Status::Pending))
+            .filter(payments::expires_at.le(*at));
+        let mut labels = invoice.label_list();
+        labels.push("expired".to_owned());
+        // labels that somebody gave it since they were read are not lost: then it is all done once more
+        let expired = diesel::update(open.filter(payments::labels.eq(&invoice.labels)))
+            .set((
+                payments::status.eq(Status::Failed),
+                payments::labels.eq(serde_json::to_string(&labels).unwrap_or_else(|_| invoice.labels.clone())),
+                payments::updated_at.eq(*at),
+                payments::next_check_at.eq(None::<Time>),
+            ))
+            .returning(Payment::as_returning())
+            .get_result::<Payment>(conn)
+            .await
+            .optional()?;
+        match expired {
+            Some(payment) => break payment,
+            None if open.select(payments::id).first::<PaymentId>(conn).await.optional()?.is_some() => {}
+            None => return Ok(false),
+        }
+    };
     let balance = give(conn, &payment.wallet_id, Msat::ZERO).await?;
     announce(conn, &payment, EventKind::InvoiceExpired, balance, *at).await?;
     Ok(true)
@@ -395,18 +407,17 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
 
 /// Writes an outgoing payment; the database lets one attempt per payment hash live.
 async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
-    let written = (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
-    if written == 0 {
-        return Err(already_attempted(conn, &new.payment_hash).await?);
+    for _ in 0..ATTEMPTS_MAX {
+        if (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await? > 0 {
+            let id = newest(conn, &new).await?;
+            return Ok(new.numbered(id));
+        }
+        // where nothing is in the way any more, it failed before it could be looked at, and left room
+        if let Some(other) = attempt_by_hash(conn, &new.payment_hash).await? {
+            return Err(Refusal::AlreadyAttempted(Box::new(other)).into());
+        }
     }
-    let id = newest(conn, &new).await?;
-    Ok(new.numbered(id))
-}
-
-async fn already_attempted(conn: &mut Conn, hash: &PaymentHash) -> Result<StoreError, StoreError> {
-    let other = attempt_by_hash(conn, hash).await?;
-    let refusal = other.map_or(Refusal::Taken("payment hash"), |other| Refusal::AlreadyAttempted(Box::new(other)));
-    Ok(refusal.into())
+    Err(Refusal::Taken("payment hash").into())
 }
 
 fn of(wallet: &WalletId) -> Book {
@@ -435,19 +446,6 @@ async fn announce(
     };
     rows::insert(conn, [event]).await?;
     Ok(())
-}
-
-async fn raise(conn: &mut Conn, kind: &str, payment: &Payment, detail: &str, at: Time) -> Result<String, StoreError> {
-    diesel::insert_into(alarms::table)
-        .values((
-            alarms::payment_id.eq(Some(payment.id)),
-            alarms::kind.eq(kind),
-            alarms::detail.eq(detail),
-            alarms::created_at.eq(at),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(format!("{kind}: {detail}"))
 }
 
 fn posted(payment: Payment, balance: Msat, alarm: Option<String>) -> Posted {

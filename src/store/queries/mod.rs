@@ -4,6 +4,7 @@
 use super::{Conn, Db};
 
 pub(in crate::store) mod accounts;
+pub(in crate::store) mod alarms;
 mod balances;
 pub(in crate::store) mod budgets;
 pub(in crate::store) mod check;

@@ -84,6 +84,24 @@ pub(in crate::store) async fn count(conn: &mut Conn, scope: &Scope, listing: &Li
     Ok(query.count().get_result(conn).await?)
 }
 
+pub(in crate::store) async fn count_since(
+    conn: &mut Conn,
+    scope: &Scope,
+    after: &Time,
+    until: &Time,
+) -> Result<(i64, i64), StoreError> {
+    let later = payments::table.filter(Within(scope)).filter(payments::created_at.gt(*until));
+    let live = later.count().get_result(conn).await?;
+    if after == until {
+        return Ok((0, live));
+    }
+    let between = payments::table
+        .filter(Within(scope))
+        .filter(payments::created_at.gt(*after))
+        .filter(payments::created_at.le(*until));
+    Ok((between.count().get_result(conn).await?, live))
+}
+
 pub(in crate::store) async fn set_labels(
     conn: &mut Conn,
     id: &PaymentId,
@@ -121,8 +139,12 @@ pub(in crate::store) async fn take_due(
     most: &i64,
 ) -> Result<Vec<Payment>, StoreError> {
     let query = payments::table.filter(payments::next_check_at.is_not_null()).filter(payments::next_check_at.le(*now));
-    let due: Vec<Payment> =
-        query.select(Payment::as_select()).order(payments::next_check_at).limit(*most).load(conn).await?;
+    let due: Vec<Payment> = query
+        .select(Payment::as_select())
+        .order((payments::next_check_at, payments::id))
+        .limit(*most)
+        .load(conn)
+        .await?;
     let mut taken = Vec::with_capacity(due.len());
     for payment in due {
         let claim = payments::table.find(payment.id).filter(payments::next_check_at.eq(payment.next_check_at));

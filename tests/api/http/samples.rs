@@ -127,6 +127,12 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/admin/api/v1/simulation/invoice".into(),
         |_| json!({ "amount_msat": 1000, "memo": "m", "expiry": 600 }),
     ),
+    plain("GET /admin/api/v1/alarms", |_| "/admin/api/v1/alarms?acknowledged=false&sortby=created_at".into()),
+    with(
+        "PUT /admin/api/v1/alarms/{alarm_id}",
+        |_| "/admin/api/v1/alarms/1".into(),
+        |_| json!({ "acknowledged": true, "note": "the node was mended" }),
+    ),
     plain("GET /api/v1/health", |_| "/api/v1/health".into()),
     plain("GET /api/v1/status", |_| "/api/v1/status".into()),
     plain("GET /openapi.json", |_| "/openapi.json".into()),

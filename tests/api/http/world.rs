@@ -58,6 +58,8 @@ impl World {
         let server = Server::start().await;
         server.super_user().await;
         let partner = server.wallet(100_000).await;
+        // an alarm to look at, under the number that samples mention
+        partner.pay(&server.outside_invoice(1_000_000, "sim:overcharge")).await.ok();
         Self { server, partner, count: 0 }
     }
 

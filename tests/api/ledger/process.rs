@@ -162,8 +162,13 @@ impl Drop for Process {
 
 /// A request to a server that may be killed meanwhile.
 pub(super) async fn try_post(caller: &Caller, path: &str, body: Value) -> Option<Answer> {
-    let body = Some(body.to_string().into_bytes());
-    tokio::time::timeout(Duration::from_secs(20), caller.attempt(Method::POST, path, body, &[])).await.unwrap().ok()
+    try_send(caller, Method::POST, path, Some(body)).await
+}
+
+/// The same with any method.
+pub(super) async fn try_send(caller: &Caller, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
+    let body = body.map(|body| body.to_string().into_bytes());
+    tokio::time::timeout(Duration::from_secs(20), caller.attempt(method, path, body, &[])).await.unwrap().ok()
 }
 
 /// A member of an object that must be a text.

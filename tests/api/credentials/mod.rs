@@ -1,0 +1,5 @@
+//! Credentials as their holders see them.
+
+mod budgets;
+mod idempotency;
+mod kit;
