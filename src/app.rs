@@ -25,6 +25,7 @@ use crate::{
         simulated::{Options, SimulatedNode},
     },
     http::{self, House},
+    idempotency::Idempotency,
     jobs,
     ledger::{Ledger, LedgerError},
     store::{Store, StoreError},
@@ -194,6 +195,8 @@ impl App {
             public_url: public_url.clone(),
         });
         accounts.load_session_keys().await?;
+        let vault = Vault::new(parts.secrets.master.0, parts.clock.clone());
+        let idempotency = Idempotency::new(parts.store.clone(), vault, parts.clock.clone());
         let install_open = accounts.ensure_super_user().await?;
         let open = ledger.recover().await?;
         if open > 0 {
@@ -211,6 +214,7 @@ impl App {
             ledger: ledger.clone(),
             events,
             rules: http::rules(&table),
+            idempotency,
             catalogue,
             stopping: stop_seen,
         };

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::WalletCard;
 use crate::domain::{
     AccountId, CredentialId, Msat, SessionId, Time, WalletId,
-    credential::{Budget, Scope},
+    credential::{Budget, Scope, Spender},
 };
 
 /// What a route asks of its caller.
@@ -324,6 +324,11 @@ impl Policy {
             sources: [self.sources, other.sources.clone()].concat(),
             expires_at: least(self.expires_at, other.expires_at),
         }
+    }
+
+    /// What bounds its payments.
+    pub fn spender(&self) -> Spender {
+        Spender { max_amount: self.max_amount, max_fee: self.max_fee, budgets: self.budgets.clone() }
     }
 
     /// May it be used on this wallet of its account?

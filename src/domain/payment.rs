@@ -143,6 +143,8 @@ pub struct NewPayment {
     pub created_at: Time,
     pub updated_at: Time,
     pub next_check_at: Option<Time>,
+    /// Keyed hash of the key under which it was asked for, if it was: such a payment is made once.
+    pub idempotency: Option<Vec<u8>>,
 }
 
 impl NewPayment {

@@ -33,13 +33,15 @@ const STALE_COOKIES: &[&str] = &["is_access_token_expired", "lnbits_last_active_
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::POST, "/api/v1/auth/register", Public, register)
-            .doc("Opens an account with a first wallet and logs in.\nWith the key of an anonymous session as the bearer token, that account becomes a full one: same id, same wallets; the key ends."),
+            .doc("Opens an account with a first wallet and logs in.\nWith the key of an anonymous session as the bearer token, that account becomes a full one: same id, same wallets; the key ends.")
+            .idempotent(),
         route(Method::POST, "/api/v1/auth", Public, login).doc("Logs in by user name (or e-mail) and password."),
         route(Method::POST, "/api/v1/auth/logout", Public, logout).doc("Ends the session of the token that is sent."),
         route(Method::PUT, "/api/v1/auth/first_install", Public, first_install)
             .doc("Gives the super user a name and a password, once."),
         route(Method::POST, "/api/v1/account", Public, anonymous)
-            .doc("Opens an account without a login; its wallet lives by its keys alone."),
+            .doc("Opens an account without a login; its wallet lives by its keys alone.")
+            .idempotent(),
     ]
 }
 

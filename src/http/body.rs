@@ -40,7 +40,8 @@ impl FromRequest for RawBody {
     }
 }
 
-async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
+/// The whole body, if it is not too large.
+pub async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;

@@ -13,6 +13,7 @@ mod auth;
 mod body;
 mod handed_out;
 mod impersonation;
+mod idempotency;
 mod lenient;
 mod nostr;
 mod openapi;
@@ -57,6 +58,7 @@ use crate::{
     clock::Clock,
     domain::Time,
     events::Events,
+    idempotency::Idempotency,
     ledger::Ledger,
 };
 
@@ -68,6 +70,8 @@ pub struct House {
     pub ledger: Ledger,
     /// Live updates.
     pub events: Events,
+    /// Requests that may come twice.
+    pub idempotency: Idempotency,
     /// Time and randomness.
     pub clock: Clock,
     /// When the server started.

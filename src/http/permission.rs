@@ -226,6 +226,8 @@ pub(super) async fn account_principal(request: &HttpRequest) -> Result<Arc<Princ
 
 /// Some credentials are good from some networks only. What is good is used from here.
 fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
+    // who calls is left with the request, for those who wrap its handler
+    request.extensions_mut().insert(Arc::clone(&principal));
     let address = client_address(request);
     let admitted = principal.policy.sources.is_empty() || address.is_some_and(|from| principal.policy.admits(from));
     if admitted {

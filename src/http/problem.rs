@@ -51,6 +51,10 @@ codes! {
     Forbidden = "forbidden", 403;
     /// The same of somebody who is logged in: this needs a fresh one-time code.
     OtpToGoOn = "otp_required", 403;
+    /// More than the credential may pay at once.
+    LimitExceeded = "limit_exceeded", 403;
+    /// More than is left of a budget of the credential.
+    BudgetExceeded = "budget_exceeded", 403;
     /// There is no such thing, or it is somebody else's.
     NotFound = "not_found", 404;
     /// The path knows other methods; see the header Allow.
@@ -59,6 +63,10 @@ codes! {
     TooManyAttempts = "too_many_attempts", 429;
     /// The request took too long to arrive.
     RequestTimeout = "request_timeout", 408;
+    /// A request with the same Idempotency-Key is still under way.
+    IdempotencyInProgress = "idempotency_in_progress", 409;
+    /// The Idempotency-Key was used for another request.
+    IdempotencyMismatch = "idempotency_mismatch", 422;
     /// The body is larger than any request needs.
     BodyTooLarge = "body_too_large", 413;
     /// Too many requests: see `retry_after` and the header Retry-After.
@@ -193,7 +201,7 @@ impl ResponseError for Problem {
     }
 }
 
-fn store_problem(unavailable: bool, cause: &str) -> Problem {
+pub(super) fn store_problem(unavailable: bool, cause: &str) -> Problem {
     if unavailable {
         let text = "The database is not available now; nothing was changed. Try again later.";
         Problem::new(Code::DatabaseUnavailable, text).because(cause)
@@ -245,6 +253,14 @@ impl From<LedgerError> for Problem {
             LedgerError::WrongNetwork { .. } => payment(Code::WrongNetwork, "failed"),
             LedgerError::Amountless => payment(Code::AmountlessInvoice, "failed"),
             LedgerError::TooHigh { .. } => payment(Code::AmountTooHigh, "failed"),
+            LedgerError::LimitExceeded { limit } => {
+                payment(Code::LimitExceeded, "failed").with("exceeded", "max_amount_msat").with("limit", limit.0)
+            }
+            LedgerError::BudgetExceeded { limit, left, resets_at } => payment(Code::BudgetExceeded, "failed")
+                .with("exceeded", "budget_msat")
+                .with("limit", limit.0)
+                .with("left_msat", left.0)
+                .with("resets_at", resets_at.to_string()),
             LedgerError::Expired => payment(Code::InvoiceExpired, "failed"),
             LedgerError::InsufficientBalance => payment(Code::InsufficientBalance, "failed"),
             LedgerError::ReserveNeeded { needed, .. } => {

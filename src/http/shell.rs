@@ -23,12 +23,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bodies from this size on are compressed for clients that take it.
 const COMPRESS_FROM: u64 = 1000;
 
+/// The request's id, for whoever writes its answer.
+pub struct RequestId(pub String);
+
 /// Wraps every request.
 pub async fn shell(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     if is_preflight(&request) {
         let (request, _) = request.into_parts();
         return Ok(finish(ServiceResponse::new(request, preflight()), &id));
@@ -76,7 +80,10 @@ fn is_preflight(request: &ServiceRequest) -> bool {
 fn preflight() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization, Content-Type, X-Api-Key, X-Wallet-Id"))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "*, Authorization, Content-Type, Idempotency-Key, X-Api-Key, X-Wallet-Id",
+        ))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body("OK")

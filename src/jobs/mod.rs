@@ -10,7 +10,10 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{accounts::Accounts, clock::Clock, domain::Time, events::Events, ledger::Ledger, store::Store};
+use crate::{
+    accounts::Accounts, clock::Clock, domain::Time, events::Events, idempotency::KEPT_SECONDS, ledger::Ledger,
+    store::Store,
+};
 
 /// Between two looks at what is due.
 const RECONCILE_EVERY: Duration = Duration::from_secs(1);
@@ -69,8 +72,12 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     }));
     let (store, clock) = (store.clone(), clock.clone());
     jobs.spawn(every(CLEAN_EVERY, move || {
-        let (store, before): (_, Time) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
-        async move { warn("outbox", store.event_forget(before).await) }
+        let (store, now) = (store.clone(), clock.now());
+        let (events, keys): (Time, Time) = (now.plus_seconds(-EVENTS_KEPT_SECONDS), now.plus_seconds(-KEPT_SECONDS));
+        async move {
+            warn("outbox", store.event_forget(events).await);
+            warn("idempotency", store.idempotency_forget(keys).await);
+        }
     }));
     let telling = events.clone();
     jobs.spawn(async move { telling.run().await });

@@ -41,6 +41,11 @@ impl Ledger {
         if audit.held != audit.in_flight {
             faults.push(format!("the journal holds {}, payments in flight hold {}", audit.held, audit.in_flight));
         }
+        for (credential, window, spent, charged) in &audit.wrong_budgets {
+            faults.push(format!(
+                "the budget of credential {credential} shows {spent} spent since {window}, its charges add up to {charged}"
+            ));
+        }
         Ok(Report { audit, node, faults })
     }
 }

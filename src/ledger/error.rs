@@ -1,7 +1,7 @@
 //! Why the ledger did not do what it was asked.
 
 use crate::{
-    domain::{Msat, Payment, bolt11::NotAnInvoice},
+    domain::{Msat, Payment, Time, bolt11::NotAnInvoice},
     funding::SourceDown,
     store::{Refusal, StoreError},
 };
@@ -30,6 +30,22 @@ pub enum LedgerError {
         amount_sat: i64,
         /// Allowed.
         max_sat: i64,
+    },
+    /// Above what the credential may pay at once.
+    #[error("This credential may pay {limit} at most.")]
+    LimitExceeded {
+        /// The most.
+        limit: Msat,
+    },
+    /// The credential's budget, or one that it shares, does not reach for it.
+    #[error("This credential's budget has {left} left, fees included, until {resets_at}.")]
+    BudgetExceeded {
+        /// The most of a period.
+        limit: Msat,
+        /// What is left of it.
+        left: Msat,
+        /// When the next period begins.
+        resets_at: Time,
     },
     /// The payment request has expired.
     #[error("Invoice expired.")]
@@ -85,6 +101,7 @@ impl From<StoreError> for LedgerError {
                 _ => Self::StillPending(payment),
             },
             StoreError::Refused(Refusal::InsufficientBalance { .. }) => Self::InsufficientBalance,
+            StoreError::Refused(Refusal::BudgetExceeded(spent)) => (*spent).into(),
             StoreError::Refused(Refusal::Missing("payment" | "invoice")) => Self::Missing("Payment"),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet"),
             StoreError::Refused(Refusal::Missing("alarm")) => Self::Missing("Alarm"),

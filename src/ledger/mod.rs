@@ -20,6 +20,7 @@ mod outgoing;
 mod outside;
 mod reconcile;
 mod records;
+mod spending;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ pub use error::LedgerError;
 pub use incoming::InvoiceRequest;
 pub use outgoing::PayRequest;
 pub use records::{DailyTotals, HistoryGroup, HistoryRow, WalletTotals};
+pub use spending::Spent;
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use crate::{

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Kind, Msat, Payment, PaymentHash, Status, WalletId,
         bolt11::{self, Invoice, Peek},
+        credential::Spender,
         payment::{Annotations, NewPayment},
     },
     store::{Refusal, StoreError, types::Transfer},
@@ -27,18 +28,15 @@ pub struct PayRequest {
     pub fee_limit: Option<Msat>,
     /// What the caller attaches.
     pub annotations: Annotations,
+    /// What bounds the payment beside the wallet's balance.
+    pub spender: Spender,
+    /// Keyed hash of the key under which it is asked for: the payment of a key is made once.
+    pub once: Option<Vec<u8>>,
 }
 
 impl Ledger {
-    /// Pays a payment request.
-    ///
-    /// A request that this server issued moves money between two wallets in one transaction. Any
-    /// other goes over Lightning, and the answer may be a payment that is still pending: then the
-    /// node has not said yet, and the money stays held until it does.
-    ///
-    /// # Errors
-    /// When the request cannot be paid; nothing was moved then, or everything was moved back.
-    pub async fn pay(&self, request: PayRequest) -> Result<Payment, LedgerError> {
+    /// Pays a payment request that nothing forbids to pay.
+    pub(super) async fn pay_now(&self, request: PayRequest) -> Result<Payment, LedgerError> {
         let peek = bolt11::peek(&request.bolt11)?;
         match self.pay_internally(&request, &peek).await {
             Err(NotOurs) => self.pay_externally(request, &peek.text).await,
@@ -58,7 +56,7 @@ impl Ledger {
             ..self.outgoing(request, peek)
         };
         let transfer = Transfer { payment, bolt11: peek.text.clone() };
-        Ok(match self.store.transfer(transfer).await {
+        Ok(match self.transfer(transfer, &request.spender).await {
             Ok(transferred) => {
                 self.bell.notify_waiters();
                 Ok(transferred.sent)
@@ -97,7 +95,7 @@ impl Ledger {
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
             ..new
         };
-        let held = match self.store.hold(new).await {
+        let held = match self.hold(new, &request.spender).await {
             Ok(held) => held.payment,
             Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
                 return Err(self.too_poor(&request.wallet, amount, needed).await);
@@ -167,6 +165,7 @@ impl Ledger {
             created_at: now,
             updated_at: now,
             next_check_at: None,
+            idempotency: request.once.clone(),
         }
     }
 

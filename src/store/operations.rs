@@ -11,12 +11,16 @@ use super::{
         Settlement, SpanTotals, Transfer, Transferred,
         Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, TierGrant,
         Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
+        Settlement, SpanTotals, Spent, Transfer, Transferred,
     },
 };
 use crate::domain::{
     Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
     account::{Identity, Session},
     credential::{Acl, Credential, CredentialKind},
+    account::Session,
+    credential::{Acl, Budget, Credential, CredentialKind},
     event::Event,
     factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
     filter::Listing,
@@ -241,8 +245,14 @@ operations! {
 
     /// Moves money between two wallets and closes the invoice: all of it or nothing.
     post transfer(transfer: Transfer) -> Transferred = ledger::transfer;
+    /// The same by a credential with budgets: it is charged to each of them, or refused.
+    post transfer_within(transfer: Transfer, budgets: Vec<Budget>) -> Transferred = budgets::transfer;
     /// Takes amount and fee cap out of the wallet and records the attempt, unless an open alarm stops its source.
     post hold(payment: NewPayment) -> Posted = ledger::hold;
+    /// The same by a credential with budgets: all that is held is charged to each of them, or refused.
+    post hold_within(payment: NewPayment, budgets: Vec<Budget>) -> Posted = budgets::hold;
+    /// Reads what was spent of a budget.
+    read budget_spent(budget: Budget, at: Time) -> Spent = budgets::spent;
     /// Marks an attempt as handed to the node; false when it was marked or ended before.
     write payment_dispatch(id: PaymentId, at: Time) -> bool = ledger::dispatch;
     /// Gives back the hold of an attempt that was never handed to the node; `None` when it was.
@@ -265,6 +275,23 @@ operations! {
     write alarm_acknowledge(by: Acknowledgement) -> Alarm = alarms::acknowledge;
     /// Reads the numbers that must agree.
     snapshot audit() -> Audit = check::audit;
+
+    /// Notes that a server is at a request; answers who was at it before, if anybody was.
+    write idempotency_claim(claim: Claim) -> Option<Claim> = idempotency::claim;
+    /// Reads who is at a request, and what was answered.
+    read idempotency_find(key_hash: Vec<u8>) -> Option<Claim> = idempotency::find;
+    /// Takes a request over from a server that is gone; false when somebody else did.
+    write idempotency_take_over(was: Claim, by: Claim) -> bool = idempotency::take_over;
+    /// Says that the server is still at a request.
+    write idempotency_renew(key_hash: Vec<u8>, owner: String, until: Time) -> () = idempotency::renew;
+    /// Keeps what was answered to a request.
+    write idempotency_answer(key_hash: Vec<u8>, owner: String, response: Vec<u8>) -> () = idempotency::answer;
+    /// Forgets a request of which nothing came.
+    write idempotency_give_up(key_hash: Vec<u8>, owner: String) -> () = idempotency::give_up;
+    /// Reads the payment that was asked for under a key.
+    read idempotency_payment(key_hash: Vec<u8>) -> Option<Payment> = idempotency::payment;
+    /// Forgets keys older than this.
+    write idempotency_forget(before: Time) -> () = idempotency::forget;
 
     /// Reads events after a position.
     read event_list(after: i64, most: i64) -> Vec<Event> = events::list;

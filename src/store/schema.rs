@@ -73,6 +73,10 @@ diesel::table! {
     acl_makers (acl_id) {
         acl_id -> Text,
         credential_id -> Text,
+    budget_windows (credential_id, window_start) {
+        credential_id -> Text,
+        window_start -> BigInt,
+        spent_msat -> BigInt,
     }
 }
 
@@ -81,6 +85,22 @@ diesel::table! {
         credential_id -> Text,
         last_used_at -> BigInt,
         last_used_ip -> Nullable<Text>,
+    budget_charges (payment_id, credential_id) {
+        payment_id -> BigInt,
+        credential_id -> Text,
+        window_start -> BigInt,
+        amount_msat -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency (key_hash) {
+        key_hash -> Binary,
+        fields -> Text,
+        owner -> Text,
+        lease_until -> BigInt,
+        response -> Nullable<Binary>,
+        created_at -> BigInt,
     }
 }
 
@@ -142,6 +162,7 @@ diesel::table! {
         dispatched_at -> Nullable<BigInt>,
         next_check_at -> Nullable<BigInt>,
         checks -> BigInt,
+        idempotency -> Nullable<Binary>,
     }
 }
 
@@ -276,5 +297,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     entries,
     outbox,
+    idempotency,
     alarms
 );

@@ -279,10 +279,48 @@ pub struct Audit {
     pub suspense: Msat,
     /// Money that the server lost.
     pub loss: Msat,
+    /// Windows of budgets that are not the sum of their charges: credential, beginning, what is written, the sum.
+    pub wrong_budgets: Vec<(CredentialId, Time, Msat, Msat)>,
     /// How many alarms were raised ever.
     pub alarms: i64,
     /// The alarms that nobody acknowledged yet, oldest first.
     pub open_alarms: Vec<Alarm>,
     /// When the oldest payment that is still in flight was made.
     pub oldest_in_flight: Option<Time>,
+}
+
+/// What was spent of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// The most of the period.
+    pub limit: Msat,
+    /// What was spent and is held in it.
+    pub spent: Msat,
+    /// When it begins anew.
+    pub resets_at: Time,
+}
+
+impl Spent {
+    /// What can still be spent; never less than nothing.
+    pub fn left(&self) -> Msat {
+        Msat(self.limit.0.saturating_sub(self.spent.0).max(0))
+    }
+}
+
+/// Somebody is at a request that may come twice, or was.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
+#[diesel(table_name = super::schema::idempotency)]
+pub struct Claim {
+    /// Keyed hash of the caller and his key.
+    pub key_hash: Vec<u8>,
+    /// JSON of the keyed hashes of the request's parts.
+    pub fields: String,
+    /// The server that is at it.
+    pub owner: String,
+    /// Until when that server is believed to be at it unless it says so again.
+    pub lease_until: Time,
+    /// What was answered, sealed.
+    pub response: Option<Vec<u8>>,
+    /// When it first came.
+    pub created_at: Time,
 }

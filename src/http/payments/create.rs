@@ -9,6 +9,7 @@ use super::super::{
     House, admission,
     answer::Created,
     body::Body,
+    idempotency::Once,
     lenient,
     permission::{Caller, WalletReceiveOrSend},
     problem::Problem,
@@ -31,7 +32,7 @@ pub fn routes() -> Vec<Route> {
     vec![route(Method::POST, "/api/v1/payments", WalletReceiveOrSend, create).doc(
         "Makes an invoice (`out: false`) or pays one (`out: true`).\n\
         Paying asks for the admin key. A payment whose outcome is not known yet is answered as `pending`; its money stays held until the node says.",
-    )]
+    ).idempotent()]
 }
 
 /// The longest a memo can be: what fits into field `d` of BOLT 11, in bytes.
@@ -94,6 +95,7 @@ async fn create(
     Caller(caller): Caller<WalletReceiveOrSend>,
     request: HttpRequest,
     house: Data<House>,
+    Once(once): Once,
     Body(new): Body<NewPayment>,
 ) -> Result<Created<PaymentShape>, Problem> {
     let payment = if new.out {
@@ -101,14 +103,15 @@ async fn create(
         let code = totp::code(&request, None);
         house.accounts.confirm_payment(&caller.principal, wanted(new.bolt11.as_deref())?, code.as_deref()).await?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
-        let asked = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
+        let (wallet, spender) = (caller.wallet.id.clone(), caller.principal.policy.spender());
+        let asked = PayRequest { wallet, bolt11, fee_limit, annotations: annotations(new)?, spender, once };
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
         if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
             admission::takes(&house, &caller.principal, Capability::Webhooks)?;
         }
-        house.ledger.create_invoice(invoice(caller.wallet.id.clone(), new)?).await?
+        house.ledger.create_invoice(InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new)? }).await?
     };
     Ok(Created(PaymentShape::of(payment, &house.ledger)))
 }
@@ -142,6 +145,7 @@ fn invoice(wallet: crate::domain::WalletId, new: NewPayment) -> Result<InvoiceRe
         description_hash: description_hash(&new)?,
         expiry_seconds,
         annotations: annotations(new)?,
+        once: None,
     })
 }
 

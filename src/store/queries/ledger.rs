@@ -5,7 +5,8 @@
 //! and writes the movement into the journal, where its primary key forbids booking it again.
 //!
 //! Locks are taken in one order everywhere, first the payments, then wallets by their ids, so that two
-//! transfers in opposite directions wait for each other instead of blocking each other.
+//! transfers in opposite directions wait for each other instead of blocking each other; then budgets by their
+//! credentials' ids (see `budgets.rs`).
 
 use diesel::{
     prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper},
@@ -17,6 +18,7 @@ use super::{
     Conn,
     alarms::{may_send, raise},
     balances::{give, give_to_living, take, take_or_lose},
+    budgets::true_up,
     kept::kept,
     payments::{attempt_by_hash, find, invoice_by_hash, write},
     places::IsInvoice,
@@ -183,6 +185,7 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost), leg(payer_of_rest, left_over)])
             .await?;
     }
+    true_up(conn, payment.id, cost).await?;
     announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
     Ok(posted(payment, balance, alarm))
 }
@@ -215,6 +218,7 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
     }
     let marked = mark_late(conn, &payment, settlement).await?;
     let (balance, loser) = take_or_lose(conn, &payment.wallet_id, cost).await?;
+    true_up(conn, payment.id, cost).await?;
     let who = loser.unwrap_or_else(|| of(&payment.wallet_id));
     let detail = format!("recorded as failed, but the source says that {cost} left; booked to {}", who.as_str());
     book(
@@ -288,6 +292,7 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
     };
     let (held, at) = (before.hold_msat, failure.at);
     let balance = give(conn, &payment.wallet_id, held).await?;
+    true_up(conn, payment.id, Msat::ZERO).await?;
     let leg = |book, amount_msat| Entry {
         payment_id: payment.id,
         kind: EntryKind::Release,

@@ -38,3 +38,8 @@ mod resets;
 mod sessions;
 mod totp;
 mod websockets;
+//! Credentials as their holders see them.
+
+mod budgets;
+mod idempotency;
+mod kit;

@@ -30,6 +30,7 @@ mod outage;
 mod patience;
 mod process;
 mod receipts;
+mod replayed;
 mod spending;
 mod unknown;
 

@@ -100,6 +100,7 @@ fn payment(wallet: &WalletId, kind: Kind, status: Status, hash: PaymentHash, msa
         created_at: NOW,
         updated_at: NOW,
         next_check_at: None,
+        idempotency: None,
     }
 }
 
@@ -183,6 +184,7 @@ pub(super) fn assert_sound(audit: &Audit) {
     assert_eq!(audit.wrong_balances, [], "{audit:?}");
     assert_eq!(audit.unbalanced, [], "{audit:?}");
     assert_eq!(audit.held, audit.in_flight, "{audit:?}");
+    assert_eq!(audit.wrong_budgets, [], "{audit:?}");
     let all = [audit.liabilities, audit.held, audit.lightning, audit.operator, audit.suspense, audit.loss];
     assert_eq!(all.iter().map(|sum| sum.0).sum::<i64>(), 0, "{audit:?}");
 }
