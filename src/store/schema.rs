@@ -73,6 +73,10 @@ diesel::table! {
     acl_makers (acl_id) {
         acl_id -> Text,
         credential_id -> Text,
+    }
+}
+
+diesel::table! {
     budget_windows (credential_id, window_start) {
         credential_id -> Text,
         window_start -> BigInt,
@@ -85,6 +89,10 @@ diesel::table! {
         credential_id -> Text,
         last_used_at -> BigInt,
         last_used_ip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     budget_charges (payment_id, credential_id) {
         payment_id -> BigInt,
         credential_id -> Text,
@@ -212,7 +220,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tier_orders, payments);
+diesel::table! {
     identities (provider, subject) {
         provider -> Text,
         subject -> Text,
@@ -298,5 +306,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     entries,
     outbox,
     idempotency,
-    alarms
+    alarms,
+    tier_orders
 );

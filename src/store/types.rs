@@ -6,7 +6,6 @@ use super::schema::payments;
 use crate::domain::{
     AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
     payment::NewPayment,
-    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.
