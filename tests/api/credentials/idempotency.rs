@@ -272,7 +272,10 @@ async fn a_lost_answer_is_found_again(plan: Plan) {
         let before = payer.balance().await;
         let ask = json!({ "id": payer.id, "amount": sat }).to_string().into_bytes();
         let key = format!("sum{sat}");
-        let put = || root.raw(Method::PUT, "/users/api/v1/balance", Some(ask.clone()), &[("Idempotency-Key", &key)]);
+        let put = async || {
+            let headers = [("Idempotency-Key", key.as_str())];
+            root.raw(Method::PUT, "/users/api/v1/balance", Some(ask.clone()), &headers).await
+        };
         let first = put().await;
         assert_eq!(first.status, 200, "{}", first.text);
         assert_again(&put().await, &first);
