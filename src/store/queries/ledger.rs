@@ -9,7 +9,7 @@
 //! credentials' ids (see `budgets.rs`).
 
 use diesel::{
-    prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
+    prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper},
     result::{DatabaseErrorKind, Error},
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -20,7 +20,8 @@ use super::{
     balances::{give, give_to_living, take, take_or_lose},
     budgets::true_up,
     kept::kept,
-    payments::{attempt_by_hash, find, invoice_by_hash, newest},
+    payments::{attempt_by_hash, find, invoice_by_hash, write},
+    places::IsInvoice,
     rows::{self, Entry},
 };
 use crate::{
@@ -90,7 +91,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
     let hash = &transfer.payment.payment_hash;
     let open = payments::table
         .filter(payments::payment_hash.eq(hash))
-        .filter(payments::kind.eq(Kind::Invoice))
+        .filter(IsInvoice)
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
@@ -99,7 +100,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         payments::updated_at.eq(at),
         payments::next_check_at.eq(None::<Time>),
     ));
-    let closed = kept(close).execute(conn).await? == 1;
+    let closed = kept!(close).execute(conn).await? == 1;
     let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
     if closed { Ok(invoice) } else { Err(Refusal::InvoiceNotOpen(Box::new(invoice)).into()) }
 }
@@ -123,7 +124,7 @@ pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Tim
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
-    Ok(kept(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
+    Ok(kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
 }
 
 pub(in crate::store) async fn release_undispatched(
@@ -136,7 +137,7 @@ pub(in crate::store) async fn release_undispatched(
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
     // the mark is taken first, so that nobody can dispatch from here on
-    let taken = diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at))).execute(conn).await?;
+    let taken = kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at)))).execute(conn).await?;
     if taken == 0 { Ok(None) } else { release(conn, failure).await.map(Some) }
 }
 
@@ -156,10 +157,8 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let settled = kept!(settled).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = settled else { return settle_late(conn, settlement).await };
     let (held, at) = (before.hold_msat, settlement.at);
     let cost = Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0));
@@ -201,12 +200,8 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Failed));
     // changes nothing, but whoever else brings this news now waits here, before holding anything
-    let locked = diesel::update(failed)
-        .set(payments::checks.eq(payments::checks))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+    let locked = diesel::update(failed).set(payments::checks.eq(payments::checks)).returning(Payment::as_returning());
+    let locked = kept!(locked).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = locked else {
         return Ok(unchanged(find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?));
     };
@@ -259,9 +254,8 @@ async fn mark_late(conn: &mut Conn, payment: &Payment, settlement: &Settlement) 
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await;
+        .returning(Payment::as_returning());
+    let marked = kept!(marked).get_result::<Payment>(conn).await;
     match marked {
         Ok(payment) => {
             conn.batch_execute("RELEASE SAVEPOINT late").await?;
@@ -290,10 +284,8 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
             payments::updated_at.eq(failure.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let failed = kept!(failed).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = failed else {
         let payment = find(conn, &failure.id).await?.ok_or(Refusal::Missing("payment"))?;
         return Ok(unchanged(payment));
@@ -336,10 +328,8 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
             payments::updated_at.eq(at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let paid = kept!(paid).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = paid else {
         // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
         book(conn, [leg(Book::Suspense, amount)]).await?;
@@ -366,18 +356,15 @@ pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time)
         let mut labels = invoice.label_list();
         labels.push("expired".to_owned());
         // labels that somebody gave it since they were read are not lost: then it is all done once more
-        let expired = diesel::update(open.filter(payments::labels.eq(&invoice.labels)))
+        let expiry = diesel::update(open.filter(payments::labels.eq(&invoice.labels)))
             .set((
                 payments::status.eq(Status::Failed),
                 payments::labels.eq(serde_json::to_string(&labels).unwrap_or_else(|_| invoice.labels.clone())),
                 payments::updated_at.eq(*at),
                 payments::next_check_at.eq(None::<Time>),
             ))
-            .returning(Payment::as_returning())
-            .get_result::<Payment>(conn)
-            .await
-            .optional()?;
-        match expired {
+            .returning(Payment::as_returning());
+        match kept!(expiry).get_result::<Payment>(conn).await.optional()? {
             Some(payment) => break payment,
             None if open.select(payments::id).first::<PaymentId>(conn).await.optional()?.is_some() => {}
             None => return Ok(false),
@@ -408,8 +395,7 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
 /// Writes an outgoing payment; the database lets one attempt per payment hash live.
 async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
     for _ in 0..ATTEMPTS_MAX {
-        if (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await? > 0 {
-            let id = newest(conn, &new).await?;
+        if let Some(id) = write(conn, &new).await? {
             return Ok(new.numbered(id));
         }
         // where nothing is in the way any more, it failed before it could be looked at, and left room

@@ -1,7 +1,7 @@
 //! Every query, written once. These files are compiled twice, inside `store::sqlite` and inside
-//! `store::postgres`, which name the database by their `Conn` and `Db`; nothing here may mention one.
+//! `store::postgres`, which name the database by their `Conn` and `Db` (and `NEWEST_ID`); nothing here may mention one.
 
-use super::{Conn, Db};
+use super::{Conn, Db, NEWEST_ID};
 
 pub(in crate::store) mod accounts;
 pub(in crate::store) mod alarms;
@@ -15,6 +15,7 @@ mod kept;
 pub(in crate::store) mod ledger;
 mod listing;
 pub(in crate::store) mod payments;
+mod places;
 mod rows;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod wallets;
