@@ -43,6 +43,10 @@ condition!(Within);
 
 impl QueryFragment<Db> for Matches<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        // what callers may shape is not kept prepared: there is no end to the shapes
+        if !self.0.conditions.is_empty() || self.0.search.is_some() {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("(1 = 1");
         for condition in &self.0.conditions {
             out.push_sql(" AND (");
@@ -75,6 +79,7 @@ impl QueryFragment<Db> for Within<'_> {
                 out.push_sql(")");
             }
             Scope::Wallets(wallets) => {
+                out.unsafe_to_cache_prepared();
                 out.push_sql("(1 = 0");
                 for wallet in wallets {
                     out.push_sql(" OR payments.wallet_id = ");
