@@ -55,10 +55,7 @@ fn prefixes(catalogue: &Catalogue) -> Vec<Prefix> {
 fn prefix_of(operation: &Operation) -> Option<Prefix> {
     let mut parts = operation.path.trim_start_matches('/').split('/');
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
-    let word = match (first, second, third) {
-        ("api", "v1", word) | (word, "api", "v1") => word,
-        _ => return None,
-    };
+    let (("api", "v1", word) | (word, "api", "v1")) = (first, second, third) else { return None };
     let mut letters = word.chars();
     let name = letters.next().map(|first| first.to_uppercase().chain(letters).collect())?;
     Some(Prefix { path: format!("/{first}/{second}/{third}"), name })
