@@ -233,6 +233,7 @@ mod tests {
 
     const NOW: Time = Time::from_unix(1_800_000_000);
 
+    #[expect(clippy::unnecessary_wraps, reason = "the way in which addresses are asked for")]
     fn address(number: u32) -> Option<IpAddr> {
         Some(IpAddr::V4(number.to_be_bytes().into()))
     }

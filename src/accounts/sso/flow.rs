@@ -26,7 +26,7 @@ use crate::{
 
 /// What a code is exchanged with.
 pub(super) struct Code {
-    pub(super) code: String,
+    pub(super) grant: String,
     pub(super) verifier: String,
     pub(super) redirect_uri: String,
     pub(super) nonce: Option<String>,
@@ -102,7 +102,7 @@ impl Configured<'_> {
     ) -> Result<String, AccountError> {
         let verifier = PkceCodeVerifier::new(state.verifier.clone());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-        let csrf = || CsrfToken::new(state.state.clone());
+        let csrf = || CsrfToken::new(state.csrf.clone());
         let back = Cow::Owned(redirect(redirect_uri)?);
         let (url, _) = match self {
             Self::Issuer(known) => {
@@ -141,7 +141,7 @@ impl Configured<'_> {
 async fn exchange(client: &Ready, web: &Web, code: Code) -> Result<Tokens, AccountError> {
     let send = |request| web.call(request);
     let answered = client
-        .exchange_code(AuthorizationCode::new(code.code))
+        .exchange_code(AuthorizationCode::new(code.grant))
         .set_pkce_verifier(PkceCodeVerifier::new(code.verifier))
         .set_redirect_uri(Cow::Owned(redirect(&code.redirect_uri)?))
         .request_async(&send)

@@ -107,7 +107,7 @@ pub struct SsoDone {
 /// What waits in the browser, sealed, while its user is at the provider.
 #[derive(Serialize, Deserialize)]
 struct State {
-    state: String,
+    csrf: String,
     nonce: String,
     verifier: String,
     provider: String,
@@ -134,7 +134,7 @@ impl Accounts {
         }
         let random = || BASE64.encode(self.clock.bytes::<32>());
         let state = State {
-            state: random(),
+            csrf: random(),
             nonce: random(),
             verifier: random(),
             provider: provider.name().to_owned(),
@@ -174,7 +174,8 @@ impl Accounts {
                 _ => return Err(AccountError::Forbidden("User ID mismatch.".into())),
             },
         };
-        let code = Code { code, verifier: state.verifier, redirect_uri: back.redirect_uri, nonce: Some(state.nonce) };
+        let code =
+            Code { grant: code, verifier: state.verifier, redirect_uri: back.redirect_uri, nonce: Some(state.nonce) };
         let person = configured.person(&self.sso.web, code, now).await?;
         let linked = link.is_some();
         let login = match link {
@@ -196,7 +197,7 @@ impl Accounts {
     ) -> Result<Login, AccountError> {
         let (provider, configured) = self.provider(provider)?;
         let code = Code {
-            code: given.code,
+            grant: given.code,
             verifier: given.code_verifier,
             redirect_uri: given.redirect_uri,
             nonce: given.nonce,
@@ -219,7 +220,7 @@ impl Accounts {
         use subtle::ConstantTimeEq;
         let sealed = BASE64.decode(cookie?).ok()?;
         let state: State = serde_json::from_slice(&self.vault.open(&sealed, SEAL)?).ok()?;
-        let same: bool = state.state.as_bytes().ct_eq(given?.as_bytes()).into();
+        let same: bool = state.csrf.as_bytes().ct_eq(given?.as_bytes()).into();
         let young = Time(state.begun).plus_seconds(STATE_SECONDS) > now;
         (same && young && state.provider == provider.name()).then_some(state)
     }

@@ -95,19 +95,19 @@ impl Drop for Provider {
     }
 }
 
-fn pem(name: &str) -> &'static [u8] {
+fn der(name: &str) -> &'static [u8] {
     match name {
-        "first" => include_bytes!("keys/rsa_first.pem"),
-        "second" => include_bytes!("keys/rsa_second.pem"),
-        _ => include_bytes!("keys/ec.pem"),
+        "first" => include_bytes!("keys/rsa_first.der"),
+        "second" => include_bytes!("keys/rsa_second.der"),
+        _ => include_bytes!("keys/ec.der"),
     }
 }
 
 fn key(name: &str) -> (Algorithm, EncodingKey) {
     if name == "ec" {
-        (Algorithm::ES256, EncodingKey::from_ec_pem(pem(name)).unwrap())
+        (Algorithm::ES256, EncodingKey::from_ec_der(der(name)))
     } else {
-        (Algorithm::RS256, EncodingKey::from_rsa_pem(pem(name)).unwrap())
+        (Algorithm::RS256, EncodingKey::from_rsa_der(der(name)))
     }
 }
 

@@ -43,7 +43,7 @@ async fn a_token_is_signed_by_this_server_in_the_one_way_it_signs() {
     let secret = Vault::new(MASTER, Clock::system()).derived("session tokens");
     let of = |algorithm, kid: Option<&str>| Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) };
     let kid = header.kid.as_deref();
-    let rsa = EncodingKey::from_rsa_pem(include_bytes!("keys/rsa_first.pem")).unwrap();
+    let rsa = EncodingKey::from_rsa_der(include_bytes!("keys/rsa_first.der"));
     let public = EncodingKey::from_secret(include_bytes!("keys/rsa_first.pub.pem"));
     let guessed = EncodingKey::from_secret(b"secret");
     for (header, key) in [
