@@ -6,9 +6,11 @@ mod error;
 mod grants;
 mod install;
 mod login;
+mod operators;
 mod password;
 pub mod policy;
 mod profile;
+mod shares;
 mod tokens;
 mod wallets;
 
@@ -17,9 +19,11 @@ use std::sync::Arc;
 pub use error::AccountError;
 use grants::Grants;
 pub use login::{Login, Registration};
+pub use operators::{NewOperator, Operator, OperatorChange};
 use password::Passwords;
 use policy::Catalogue;
 pub use profile::{PasswordChange, ProfileChange};
+pub use shares::{SharedWallet, Through, WalletView};
 use tokens::Tokens;
 pub use wallets::{WalletCard, WalletWithKeys};
 

@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use super::WalletCard;
 use crate::domain::{
     AccountId, CredentialId, Msat, SessionId, Time, WalletId,
-    credential::{Budget, Scope},
+    credential::{Budget, Period, Restrictions, Scope},
+    share::ShareRights,
 };
 
 /// What a route asks of its caller.
@@ -26,6 +27,8 @@ pub enum Right {
     WalletSend,
     /// Renaming, changing and deleting the wallet.
     WalletManage,
+    /// Letting other people use the wallet.
+    WalletShare,
     /// The account's wallets: listing, making and restoring them, and what they add up to.
     Wallets,
     /// The account: its profile and its people.
@@ -40,12 +43,13 @@ pub enum Right {
 
 impl Right {
     /// Every right, weakest first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Public,
         Self::WalletRead,
         Self::WalletReceive,
         Self::WalletSend,
         Self::WalletManage,
+        Self::WalletShare,
         Self::Wallets,
         Self::Account,
         Self::Credentials,
@@ -61,6 +65,7 @@ impl Right {
             Self::WalletReceive => "WalletReceive",
             Self::WalletSend => "WalletSend",
             Self::WalletManage => "WalletManage",
+            Self::WalletShare => "WalletShare",
             Self::Wallets => "Wallets",
             Self::Account => "Account",
             Self::Credentials => "Credentials",
@@ -104,14 +109,15 @@ impl Family {
     /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Account, AccountSecrets, Credentials, Public, WalletManage, WalletRead, WalletReceive, WalletSend, Wallets,
+            Account, AccountSecrets, Credentials, Public, WalletManage, WalletRead, WalletReceive, WalletSend,
+            WalletShare, Wallets,
         };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
-            Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage],
+            Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare],
             Self::AnonymousKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
             Self::AclToken | Self::ApiKey => {
-                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets, Account, Credentials]
+                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare, Wallets, Account, Credentials]
             }
             Self::Session => &[
                 Public,
@@ -119,6 +125,7 @@ impl Family {
                 WalletReceive,
                 WalletSend,
                 WalletManage,
+                WalletShare,
                 Wallets,
                 Account,
                 Credentials,
@@ -190,10 +197,30 @@ impl Catalogue {
         self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
     }
 
+    /// Everything that a share with these rights lets its member do with the wallet. Its end, its keys and its other
+    /// members stay the owner's.
+    pub fn shared(&self, rights: ShareRights) -> RouteSet {
+        let named = |operation: &Operation| match operation.right {
+            Right::Public => true,
+            // LNbits shows a mirror its name and balance as long as anything is allowed: who pays must know it
+            Right::WalletRead => rights.view || rights.any() && is_overview(operation),
+            Right::WalletReceive => rights.receive,
+            Right::WalletSend => rights.send,
+            Right::WalletManage => rights.manage && operation.method != "DELETE",
+            _ => false,
+        };
+        self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
+    }
+
     /// Everything that a family of credentials may do.
     pub fn allowed(&self, family: Family) -> RouteSet {
         self.by_family.iter().find(|(known, _)| *known == family).map_or_else(RouteSet::default, |(_, set)| *set)
     }
+}
+
+/// Does the operation answer a wallet's name and balance and nothing else?
+fn is_overview(operation: &Operation) -> bool {
+    operation.method == "GET" && operation.path == "/api/v1/wallet"
 }
 
 /// Does the path answer counts and totals and nothing else?
@@ -284,6 +311,23 @@ impl Policy {
             sources: Vec::new(),
             expires_at: None,
         }
+    }
+
+    /// Within these limits; what it spends of their budget is counted under this name.
+    pub fn limited(self, limits: Restrictions, counted_as: CredentialId) -> Self {
+        let budget = limits.budget_msat.map(|most| Budget {
+            credential: counted_as,
+            limit: Msat(most),
+            period: limits.budget_period.unwrap_or(Period::Month),
+        });
+        let bounds = Self {
+            max_amount: limits.max_amount_msat.map(Msat),
+            max_fee: limits.max_fee_msat.map(Msat),
+            budgets: budget.into_iter().collect(),
+            sources: if limits.source_ips.is_empty() { Vec::new() } else { vec![limits.source_ips] },
+            ..Self::of(self.routes)
+        };
+        self.within(&bounds)
     }
 
     /// What both allow: a credential never exceeds the one that minted it.
@@ -394,7 +438,7 @@ impl Principal {
 #[cfg(test)]
 mod tests {
     use super::{Catalogue, Family, Operation, Policy, Right, RouteSet};
-    use crate::domain::{Msat, Time};
+    use crate::domain::{Msat, Time, share::ShareRights};
 
     #[test]
     fn a_route_set_holds_what_was_put_in() {
@@ -412,14 +456,36 @@ mod tests {
     fn families_get_what_their_rights_allow() {
         let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
         let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
-        let may = |family| (0..10).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
+        let may = |family| (0..11).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
         assert_eq!(may(Family::InvoiceKey), [0, 1, 2]);
-        assert_eq!(may(Family::AdminKey), [0, 1, 2, 3, 4]);
-        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(may(Family::AdminKey), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 6]);
+        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_share_allows_what_its_rights_name_and_never_the_rest() {
+        let operation = |method: &str, path, right| Operation { method: method.into(), path, fork: "", right };
+        let mut operations = vec![
+            operation("GET", "/api/v1/wallet", Right::WalletRead),
+            operation("GET", "/api/v1/payments", Right::WalletRead),
+            operation("DELETE", "/api/v1/wallet", Right::WalletManage),
+        ];
+        operations.extend(Right::ALL.map(|right| operation("PUT", "/", right)));
+        let catalogue = Catalogue::new(operations);
+        let may = |rights| {
+            let set = catalogue.shared(rights);
+            (0..14).filter(|n| set.contains(*n)).collect::<Vec<_>>()
+        };
+        let none = ShareRights::default();
+        assert_eq!(may(none), [3]);
+        assert_eq!(may(ShareRights { receive: true, ..none }), [0, 3, 5]);
+        assert_eq!(may(ShareRights { send: true, ..none }), [0, 3, 6]);
+        assert_eq!(may(ShareRights::VIEW), [0, 1, 3, 4]);
+        assert_eq!(may(ShareRights { view: true, receive: true, send: true, manage: true }), [0, 1, 3, 4, 5, 6, 7]);
     }
 
     #[test]

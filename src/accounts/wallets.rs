@@ -1,6 +1,6 @@
 //! An account's wallets: making them, changing them, and the keys that come with them.
 
-use super::{AccountError, Accounts, policy::Principal};
+use super::{AccountError, Accounts, Through, policy::Principal};
 use crate::domain::{
     AccountId, Msat, Wallet, WalletId,
     filter::{Condition, Listing, Operand, Operator},
@@ -21,6 +21,10 @@ pub struct WalletCard {
     pub admin_key: String,
     /// Its invoice key.
     pub invoice_key: String,
+    /// The wallet that it stands for, where it is a mirror.
+    pub source: Option<WalletId>,
+    /// How somebody who is not its owner came to it; its keys are not there then.
+    pub through: Option<Through>,
 }
 
 impl std::fmt::Debug for WalletCard {
@@ -53,11 +57,16 @@ impl Accounts {
         principal: &Principal,
         name: Option<&str>,
     ) -> Result<WalletWithKeys, AccountError> {
+        self.check_makes_wallets(principal)?;
+        self.make_wallet(&principal.account, name).await
+    }
+
+    pub(super) fn check_makes_wallets(&self, principal: &Principal) -> Result<(), AccountError> {
         if principal.policy.wallets.is_some() {
             let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
             return Err(AccountError::Forbidden(text));
         }
-        self.make_wallet(&principal.account, name).await
+        Ok(())
     }
 
     async fn make_wallet(&self, account: &AccountId, name: Option<&str>) -> Result<WalletWithKeys, AccountError> {
@@ -191,6 +200,7 @@ impl Accounts {
             deleted: false,
             created_at: now,
             updated_at: now,
+            source_wallet_id: None,
         };
         Ok(WalletWithKeys { wallet: self.keyed(blank, &admin_key, &invoice_key), admin_key, invoice_key })
     }
@@ -206,7 +216,7 @@ impl Accounts {
         }
     }
 
-    fn with_keys(&self, wallet: Wallet) -> Result<WalletWithKeys, AccountError> {
+    pub(super) fn with_keys(&self, wallet: Wallet) -> Result<WalletWithKeys, AccountError> {
         let card = WalletCard::open(&self.vault, wallet.clone())?;
         Ok(WalletWithKeys { wallet, admin_key: card.admin_key, invoice_key: card.invoice_key })
     }

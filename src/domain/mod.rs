@@ -15,6 +15,7 @@ pub mod limits;
 pub mod money;
 pub mod names;
 pub mod payment;
+pub mod share;
 pub mod time;
 pub mod wallet;
 

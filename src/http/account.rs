@@ -16,6 +16,7 @@ use super::{
     problem::Problem,
     route::{Route, route},
     shapes::UserShape,
+    sharing,
 };
 use crate::{
     accounts::{PasswordChange, ProfileChange, policy::Principal},
@@ -147,6 +148,10 @@ async fn change(
 }
 
 async fn shown(house: &House, account: domain::Account, principal: &Principal) -> Result<Json<UserShape>, Problem> {
-    let wallets = house.accounts.wallets(principal).await?;
-    Ok(Json(UserShape::of(account, wallets, principal.sight)))
+    let mut user = UserShape::of(account, Vec::new(), principal.sight);
+    user.wallets = sharing::views(house, principal).await?;
+    if let Some(extra) = user.extra.as_object_mut() {
+        extra.insert("wallet_invite_requests".to_owned(), sharing::requests(house, principal).await?);
+    }
+    Ok(Json(user))
 }

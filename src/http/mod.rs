@@ -7,11 +7,13 @@ mod auth;
 mod body;
 mod lenient;
 mod openapi;
+mod operators;
 mod payments;
 mod permission;
 mod problem;
 mod route;
 mod shapes;
+mod sharing;
 mod shell;
 mod system;
 mod users;
@@ -79,6 +81,8 @@ pub fn table() -> Vec<Route> {
         route::under("Login", auth::routes()),
         route::under("Account", account::routes()),
         route::under("Wallets", wallets::routes()),
+        route::under("Sharing", sharing::routes()),
+        route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Super user", users::routes()),

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     accounts::{
-        AccountError, WalletCard, acl,
-        policy::{Family, Principal, Right},
+        AccountError, Through, WalletCard, acl,
+        policy::{Family, Operation, Principal, Right},
     },
-    domain::credential::HandedOut,
+    domain::{credential::HandedOut, payment::Author},
 };
 
 /// What a route asks of its caller, and what its handler gets to know about him.
@@ -57,6 +57,13 @@ pub struct WalletCaller {
     pub wallet: Arc<WalletCard>,
 }
 
+impl WalletCaller {
+    /// Who he is to the wallet's owner, where he is somebody else.
+    pub fn author(&self) -> Option<Author> {
+        self.wallet.through.as_ref().map(|through| through.author.clone())
+    }
+}
+
 /// Anybody.
 #[derive(Clone, Copy)]
 pub struct Public;
@@ -84,10 +91,11 @@ macro_rules! wallet_permission {
                 async move {
                     let number = number_of(&request)?;
                     let principal = wallet_principal(&request).await?;
-                    if !principal.policy.routes.contains(number) {
-                        return Err(refusal(&request, &principal, number));
-                    }
-                    on_wallet(&request, principal).await
+                    may(&request, &principal, number)?;
+                    let caller = on_wallet(&request, principal).await?;
+                    // a wallet of somebody else allows less than the credential
+                    may(&request, &caller.principal, number)?;
+                    Ok(caller)
                 }
             }
         }
@@ -105,6 +113,10 @@ wallet_permission!(
     /// May rename, change and delete a wallet.
     WalletManage
 );
+wallet_permission!(
+    /// May let other people use a wallet.
+    WalletShare
+);
 
 /// May make invoices, or pay, or both: the body says which of the two is asked.
 #[derive(Clone, Copy)]
@@ -113,23 +125,20 @@ pub struct WalletReceiveOrSend;
 /// Somebody who may do at least one of the two; which, the handler asks when it has read the body.
 pub struct EitherCaller {
     caller: WalletCaller,
-    first: usize,
-    refused: [Problem; 2],
+    refused: [Option<Problem>; 2],
 }
 
 impl EitherCaller {
     /// The caller, if he may make invoices.
     pub fn receive(self) -> Result<WalletCaller, Problem> {
         let [receive, _] = self.refused;
-        let may = self.caller.principal.policy.routes.contains(self.first);
-        if may { Ok(self.caller) } else { Err(receive) }
+        receive.map_or(Ok(self.caller), Err)
     }
 
     /// The caller, if he may pay.
     pub fn send(self) -> Result<WalletCaller, Problem> {
         let [_, send] = self.refused;
-        let may = self.caller.principal.policy.routes.contains(self.first + 1);
-        if may { Ok(self.caller) } else { Err(send) }
+        send.map_or(Ok(self.caller), Err)
     }
 }
 
@@ -140,12 +149,16 @@ impl Permission for WalletReceiveOrSend {
     async fn check(request: HttpRequest) -> Result<EitherCaller, Problem> {
         let first = number_of(&request)?;
         let principal = wallet_principal(&request).await?;
-        let routes = principal.policy.routes;
-        if !routes.contains(first) && !routes.contains(first + 1) {
-            return Err(refusal(&request, &principal, first));
+        let refused = |principal: &Principal| [first, first + 1].map(|number| may(&request, principal, number).err());
+        // a mirror that may do neither is told so by the word for what it asks, which stands in the body
+        if !principal.wallet.as_ref().is_some_and(|wallet| wallet.through.is_some())
+            && let [Some(receive), Some(_)] = refused(&principal)
+        {
+            return Err(receive);
         }
-        let refused = [first, first + 1].map(|number| refusal(&request, &principal, number));
-        Ok(EitherCaller { caller: on_wallet(&request, principal).await?, first, refused })
+        let caller = on_wallet(&request, principal).await?;
+        let refused = refused(&caller.principal);
+        Ok(EitherCaller { caller, refused })
     }
 }
 
@@ -236,17 +249,21 @@ pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|address| address.ip())
 }
 
-/// The wallet that the caller acts on.
+/// The wallet that the caller acts on, and what he may do there: with a wallet that somebody shares with him only
+/// what that share allows, and only from where it may be used.
 async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<WalletCaller, Problem> {
-    let wallet = match &principal.wallet {
-        Some(own) => Arc::clone(own),
-        None => {
-            let named =
-                header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id"));
-            house(request)?.accounts.wallet_of(&principal, named.as_deref()).await?
-        }
+    let named = match &principal.wallet {
+        Some(_) => None,
+        None => header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id")),
     };
+    let (principal, wallet) = house(request)?.accounts.acting_on(&principal, named.as_deref()).await?;
+    let principal = if wallet.through.is_some() { from_here(request, principal)? } else { principal };
     Ok(WalletCaller { principal, wallet })
+}
+
+/// Is this operation one of those that the caller's credential allows?
+fn may(request: &HttpRequest, principal: &Principal, number: usize) -> Result<(), Problem> {
+    if principal.policy.routes.contains(number) { Ok(()) } else { Err(refusal(request, principal, number)) }
 }
 
 /// Names the right that is missing.
@@ -254,6 +271,13 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
     let operation = house(request).ok().and_then(|house| house.catalogue.operations().get(number).cloned());
     let Some(operation) = operation else { return Problem::new(Code::Forbidden, "Not allowed.") };
     let endpoint = acl::name(&operation);
+    let shared = principal.wallet.as_ref().and_then(|wallet| wallet.through.as_ref());
+    let by_itself = house(request).is_ok_and(|house| house.catalogue.allowed(principal.family).contains(number));
+    if let Some(through) = shared.filter(|_| by_itself) {
+        return not_shared(through, &operation)
+            .with("missing_right", operation.right.name())
+            .with("missing_endpoint", endpoint);
+    }
     let who = principal.family.name();
     // the texts that LNbits clients know stand first
     let text = match (principal.family, operation.right) {
@@ -266,6 +290,27 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
         _ => format!("This {who} lacks {endpoint:?}."),
     };
     Problem::new(Code::Forbidden, text).with("missing_right", operation.right.name()).with("missing_endpoint", endpoint)
+}
+
+/// What the wallet's owner did not share. The keys of a mirror hear what LNbits says to them; it answers empty lists
+/// instead of payments, where here as everywhere the missing right is named.
+fn not_shared(through: &Through, operation: &Operation) -> Problem {
+    let lacks = |what: &str| {
+        let text = format!("Wallet does not have permission to {what}.");
+        Problem::new(Code::NotShared, text).with("status", "failed")
+    };
+    match (&through.mirror, operation.right) {
+        (Some(_), Right::WalletReceive) => lacks("create invoices"),
+        (Some(_), Right::WalletSend) if operation.fork == "send" => lacks("pay invoices"),
+        (Some(_), Right::WalletShare) if operation.method == "DELETE" => {
+            Problem::invalid("Source wallet is not a lightning wallet.")
+        }
+        (Some(_), Right::WalletShare) => Problem::invalid("Only lightning wallets can be shared."),
+        _ => {
+            let endpoint = acl::name(operation);
+            Problem::new(Code::Forbidden, format!("This wallet is shared with you, but not {endpoint:?}."))
+        }
+    }
 }
 
 fn number_of(request: &HttpRequest) -> Result<usize, Problem> {

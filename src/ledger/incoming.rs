@@ -77,7 +77,7 @@ impl Ledger {
             webhook: notes.webhook,
             extension: notes.extension,
             labels: json(&notes.labels),
-            extra: json(&notes.extra),
+            extra: json(&notes.stored_extra()),
             external_id: notes.external_id,
             source: self.source.name().to_owned(),
             created_at: now,

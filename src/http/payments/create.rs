@@ -96,12 +96,14 @@ async fn create(
     let payment = if new.out {
         let caller = caller.send()?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
-        let request =
-            PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations: annotations(new)? };
+        let annotations = Annotations { by: caller.author(), ..annotations(new)? };
+        let request = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations };
         house.ledger.pay(request).await?
     } else {
         let caller = caller.receive()?;
-        house.ledger.create_invoice(invoice(caller.wallet.id.clone(), new)?).await?
+        let mut invoice = invoice(caller.wallet.id.clone(), new)?;
+        invoice.annotations.by = caller.author();
+        house.ledger.create_invoice(invoice).await?
     };
     Ok(Created(PaymentShape::of(payment, &house.ledger)))
 }
@@ -171,6 +173,7 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         external_id: new.external_id,
         extension: new.extension,
         webhook,
+        by: None,
     })
 }
 

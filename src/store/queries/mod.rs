@@ -13,5 +13,6 @@ pub(in crate::store) mod ledger;
 mod listing;
 pub(in crate::store) mod payments;
 mod rows;
+pub(in crate::store) mod shares;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod wallets;
