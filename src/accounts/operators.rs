@@ -51,7 +51,10 @@ impl Operator {
     /// Disabled, unless he may use one of the wallets or is invited to one.
     pub fn status(&self) -> ShareStatus {
         let has = |status| self.shares.iter().any(|open| open.share.status == status);
-        [ShareStatus::Active, ShareStatus::Invited].into_iter().find(|status| has(*status)).unwrap_or(ShareStatus::Disabled)
+        [ShareStatus::Active, ShareStatus::Invited]
+            .into_iter()
+            .find(|status| has(*status))
+            .unwrap_or(ShareStatus::Disabled)
     }
 
     /// His role, if it is the same everywhere.
@@ -152,7 +155,8 @@ impl Accounts {
                 let role = change.role.unwrap_or(first.role);
                 let rights = role.rights().unwrap_or(first.rights());
                 let limits = change.limits.as_ref().map_or_else(|| first.limits.clone(), text_of);
-                let (member, invitee, budget) = (&first.account_id, first.invitee.as_str(), Some(first.budget_id.clone()));
+                let (member, invitee, budget) =
+                    (&first.account_id, first.invitee.as_str(), Some(first.budget_id.clone()));
                 let new = NewShare { wallet, member, invitee, role, rights, limits, budget };
                 let mut share = self.new_share(&principal.account, new).await?;
                 // he agreed to work for this owner; whether he may now is said for all wallets alike

@@ -116,9 +116,17 @@ impl Family {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
             Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare],
             Self::AnonymousKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
-            Self::AclToken | Self::ApiKey => {
-                &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare, Wallets, Account, Credentials]
-            }
+            Self::AclToken | Self::ApiKey => &[
+                Public,
+                WalletRead,
+                WalletReceive,
+                WalletSend,
+                WalletManage,
+                WalletShare,
+                Wallets,
+                Account,
+                Credentials,
+            ],
             Self::Session => &[
                 Public,
                 WalletRead,

@@ -196,7 +196,8 @@ impl Accounts {
             return Err(AccountError::invalid("Target wallet not found"));
         }
         let role = Some((ShareRole::Custom, rights));
-        let change = ShareChange { ids: vec![share.id], enabled: Some(true), role, ..ShareChange::at(self.clock.now()) };
+        let change =
+            ShareChange { ids: vec![share.id], enabled: Some(true), role, ..ShareChange::at(self.clock.now()) };
         self.store.share_change(change).await?;
         self.grants.forget();
         let changed = self.store.share_find(wallet.id.clone(), share.account_id).await?;

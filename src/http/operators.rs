@@ -93,7 +93,8 @@ impl OperatorLimits {
             let text = format!("ensure this value has at most {NETWORKS_MAX} items");
             return Err(wrong("source_ips", &text, "value_error.list.max_items"));
         }
-        let network = |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        let network =
+            |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         let networks: Option<Vec<IpNet>> = self.source_ips.iter().map(network).collect();
         let Some(networks) = networks else {
             let text = "value is not an IP address or network, such as 203.0.113.0/24";
@@ -261,10 +262,7 @@ fn status(permitted: &str) -> Problem {
     Problem::field("status", &format!("unexpected value; permitted: {permitted}"), "value_error.const")
 }
 
-async fn list(
-    Caller(principal): Caller<Credentials>,
-    house: Data<House>,
-) -> Result<Json<Vec<OperatorShape>>, Problem> {
+async fn list(Caller(principal): Caller<Credentials>, house: Data<House>) -> Result<Json<Vec<OperatorShape>>, Problem> {
     let operators = house.accounts.operators(&principal).await?;
     Ok(Json(operators.into_iter().map(OperatorShape::of).collect()))
 }
@@ -312,10 +310,7 @@ async fn remove(
     Ok(Json(house.accounts.remove_operator(&principal, &id).await?))
 }
 
-async fn invitations(
-    Caller(principal): Caller<Account>,
-    house: Data<House>,
-) -> Result<Json<Vec<Invitation>>, Problem> {
+async fn invitations(Caller(principal): Caller<Account>, house: Data<House>) -> Result<Json<Vec<Invitation>>, Problem> {
     let invitations = house.accounts.invitations(&principal.account).await?;
     Ok(Json(invitations.iter().map(Invitation::of).collect()))
 }

@@ -56,10 +56,7 @@ pub(in crate::store) async fn list_of_member(
     Ok(query.load::<Row>(conn).await?.into_iter().map(opened).collect())
 }
 
-pub(in crate::store) async fn list_of_owner(
-    conn: &mut Conn,
-    owner: &AccountId,
-) -> Result<Vec<OpenShare>, StoreError> {
+pub(in crate::store) async fn list_of_owner(conn: &mut Conn, owner: &AccountId) -> Result<Vec<OpenShare>, StoreError> {
     let query = with_ends!().filter(wallets::account_id.eq(owner)).order((shares::created_at, shares::id));
     Ok(query.load::<Row>(conn).await?.into_iter().map(opened).collect())
 }
@@ -110,10 +107,8 @@ pub(in crate::store) async fn change(conn: &mut Conn, change: &ShareChange) -> R
         remove(conn, id).await?;
     }
     for id in &change.ids {
-        let mut found = diesel::update(shares::table.find(id))
-            .set(shares::updated_at.eq(change.at))
-            .execute(conn)
-            .await?;
+        let mut found =
+            diesel::update(shares::table.find(id)).set(shares::updated_at.eq(change.at)).execute(conn).await?;
         if let Some((role, rights)) = change.role {
             found = diesel::update(shares::table.find(id))
                 .set((
