@@ -34,6 +34,7 @@
 //! * `invoice`: `POST /api/v1/payments` with the invoice keys of 16 wallets.
 //! * `payment`: paying invoices of those 16 wallets, made before the clock starts, from 16 others;
 //!   `hot`: from a single one.
+//! * `token`: balances of the 16 wallets by their invoice keys, and by tokens of an access list, in turn.
 //! * `list`: pages of 20 of the big wallet, by one client, so that latency is the server's own.
 //! * `hang`: balances of the payers before, and while 32 of their payments hang at the (simulated) node.
 
@@ -104,6 +105,7 @@ pub(crate) enum Measurement {
     Invoice,
     Payment,
     Hot,
+    Token,
     List,
     Hang,
 }

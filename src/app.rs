@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     accounts::{AccountError, Accounts, Setup},
     clock::Clock,
-    config::{ConfigError, DATABASE_FILE, Funding, Secrets, Settings},
+    config::{ConfigError, DATABASE_FILE, Funding, Logins, Secrets, Settings},
     domain::limits::Limits,
     events::Events,
     funding::{
@@ -25,6 +25,7 @@ use crate::{
         simulated::{Options, SimulatedNode},
     },
     http::{self, House},
+    idempotency::Idempotency,
     jobs,
     ledger::{Ledger, LedgerError},
     store::{Store, StoreError},
@@ -69,6 +70,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The operator's limits.
     pub limits: Limits,
+    /// How people may log in.
+    pub logins: Logins,
     /// Held as long as the server runs, so that no second one writes to the same folder.
     pub lock: Option<File>,
 }
@@ -85,7 +88,8 @@ impl Parts {
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;
-        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: Some(lock) })
+        let limits = Limits { tiers: settings.traffic.tiers(), ..Limits::default() };
+        Ok(Self { store, source, secrets, clock, limits, logins: Logins::load()?, lock: Some(lock) })
     }
 
     /// Opens what a check needs beside a running server on the same data folder. The database has to be
@@ -99,7 +103,8 @@ impl Parts {
         let store = open_store(settings).await?;
         let source = SimulatedNode::open(Options::new(clock.clone(), secrets.master.0))?;
         source.set_down(true);
-        Ok(Self { store, source, secrets, clock, limits: Limits::default(), lock: None })
+        let (limits, logins) = (Limits::default(), Logins::default());
+        Ok(Self { store, source, secrets, clock, limits, logins, lock: None })
     }
 
     /// The ledger alone, for commands that do not serve.
@@ -157,6 +162,7 @@ fn take_folder(path: &Path) -> Result<File, StartError> {
 pub struct App {
     address: SocketAddr,
     ledger: Ledger,
+    accounts: Accounts,
     install_open: bool,
     handle: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -176,15 +182,21 @@ impl App {
         let table = Arc::new(http::table());
         let catalogue = Arc::new(http::catalogue(&table));
         let ledger = parts.ledger();
+        let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
             clock: parts.clock.clone(),
             limits: Arc::new(parts.limits),
+            logins: Arc::new(parts.logins),
             auth_secret: parts.secrets.auth_secret.map(|secret| secret.reveal().to_owned()),
             install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
             catalogue: Arc::clone(&catalogue),
+            public_url: public_url.clone(),
         });
+        accounts.load_session_keys().await?;
+        let vault = Vault::new(parts.secrets.master.0, parts.clock.clone());
+        let idempotency = Idempotency::new(parts.store.clone(), vault, parts.clock.clone());
         let install_open = accounts.ensure_super_user().await?;
         let open = ledger.recover().await?;
         if open > 0 {
@@ -195,12 +207,14 @@ impl App {
         let (stopping, stop_seen) = watch::channel(false);
         let house = House {
             openapi: Bytes::from(http::openapi_json(&table)),
-            public_url: settings.public_url(address)?,
+            public_url,
             started: parts.clock.now(),
             clock: parts.clock,
-            accounts,
+            accounts: accounts.clone(),
             ledger: ledger.clone(),
             events,
+            rules: http::rules(&table),
+            idempotency,
             catalogue,
             stopping: stop_seen,
         };
@@ -208,7 +222,7 @@ impl App {
         let server = http::serve(socket, workers, table, house).map_err(|error| StartError::Listen(address, error))?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        Ok(Self { address, ledger, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
+        Ok(Self { address, ledger, accounts, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
     }
 
     /// Where it listens.
@@ -233,5 +247,8 @@ impl App {
         self.handle.stop(true).await;
         let _ = self.serving.await;
         self.jobs.shutdown().await;
+        if let Err(error) = self.accounts.flush_uses().await {
+            tracing::warn!(%error, "when credentials were last used could not be written");
+        }
     }
 }

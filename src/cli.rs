@@ -1,4 +1,4 @@
-//! `satchel serve | migrate | check | openapi | health`.
+//! `satchel serve | migrate | check | rotate-session-key | openapi | health`.
 
 use std::{
     io::{Read, Write},
@@ -32,6 +32,9 @@ enum Command {
     /// Prove that the ledger adds up; fails when it does not. The server must not be running, unless
     /// it uses PostgreSQL.
     Check(Settings),
+    /// Let a new key sign session tokens; nobody has to log in again. The server must not be running, unless
+    /// it uses PostgreSQL: then ask it by POST /admin/api/v1/session-keys/rotate.
+    RotateSessionKey(Settings),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the running server whether it is well; fails when it is not.
@@ -50,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(settings) => on_runtime(serve(settings)),
         Command::Migrate(settings) => on_runtime(migrate(settings)),
         Command::Check(settings) => on_runtime(check(settings)),
+        Command::RotateSessionKey(settings) => on_runtime(rotate_session_key(settings)),
         Command::Openapi => say(&http::openapi_json(&http::table())),
         Command::Health(settings) => health(settings.listen),
     };
@@ -126,6 +130,15 @@ async fn check(settings: Settings) -> Result<(), Failure> {
     let report = parts.ledger().check().await?;
     say(&report.to_string())?;
     if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults", report.faults.len()).into()) }
+}
+
+async fn rotate_session_key(settings: Settings) -> Result<(), Failure> {
+    let parts = match Parts::open(&settings).await {
+        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
+        other => other?,
+    };
+    let number = parts.store.session_key_rotate(parts.clock.now()).await?;
+    say(&format!("Session key {number} signs from now on; sessions signed before stay good."))
 }
 
 /// Asks over plain HTTP on the address that the settings name; any address means this machine.

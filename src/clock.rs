@@ -1,6 +1,9 @@
 //! Time and randomness as a value, so that tests can seed them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 
@@ -11,14 +14,14 @@ use crate::domain::Time;
 pub struct Clock(Arc<Source>);
 
 enum Source {
-    System,
+    System { since: Instant },
     Seeded { now: Mutex<Time>, random: Box<Mutex<StdRng>> },
 }
 
 impl Clock {
     /// The machine's clock and the operating system's randomness.
     pub fn system() -> Self {
-        Self(Arc::new(Source::System))
+        Self(Arc::new(Source::System { since: Instant::now() }))
     }
 
     /// A clock that stands at `start` until it is moved, and bytes that follow from `seed`.
@@ -30,11 +33,20 @@ impl Clock {
     /// Now.
     pub fn now(&self) -> Time {
         match self.0.as_ref() {
-            Source::System => {
+            Source::System { .. } => {
                 let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
             Source::Seeded { now, .. } => *now.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// How much time has passed since a moment that is always the same. Where [`Clock::now`] may be set back by
+    /// whoever sets the machine's clock, this goes on: waiting times are measured with it.
+    pub fn elapsed(&self) -> Duration {
+        match self.0.as_ref() {
+            Source::System { since } => since.elapsed(),
+            Source::Seeded { .. } => Duration::from_micros(u64::try_from(self.now().0).unwrap_or(0)),
         }
     }
 
@@ -50,7 +62,7 @@ impl Clock {
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match self.0.as_ref() {
-            Source::System => rand::rng().fill_bytes(&mut bytes),
+            Source::System { .. } => rand::rng().fill_bytes(&mut bytes),
             Source::Seeded { random, .. } => {
                 random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
             }

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod events;
 pub mod funding;
 pub mod http;
+pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
 pub mod store;

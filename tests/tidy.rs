@@ -10,7 +10,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config"],
-    &["ledger", "accounts"],
+    &["ledger", "accounts", "idempotency"],
     &["lnurl", "events", "extensions"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],

@@ -114,6 +114,27 @@ impl Account {
     }
 }
 
+impl Account {
+    /// A token for each of these wallets, all of one access list; `None` if the server has none such.
+    pub(crate) async fn acl_tokens(&self, wallets: &[Wallet]) -> Result<Option<Vec<String>>, Failure> {
+        let path = "/api/v1/auth/acls";
+        let body = json!({"name": "load", "allowed_endpoints": ["GET /api/v1/wallet", "GET /api/v1/payments"]});
+        let session = Credential::Bearer(&self.token);
+        let (status, answer) = call(self.address, "POST", path, session, Some(&body)).await?;
+        if matches!(status, 404 | 405) {
+            return Ok(None);
+        }
+        let path = format!("{path}/{}/tokens", text(status, &answer, "id")?);
+        let mut tokens = Vec::new();
+        for wallet in wallets {
+            let body = json!({"name": "load", "wallets": [wallet.id]});
+            let (status, answer) = call(self.address, "POST", &path, session, Some(&body)).await?;
+            tokens.push(text(status, &answer, "token")?);
+        }
+        Ok(Some(tokens))
+    }
+}
+
 async fn call(
     address: SocketAddr,
     method: &str,

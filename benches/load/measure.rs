@@ -132,6 +132,9 @@ impl Bench<'_> {
             let hot = self.buyers.get(..1).unwrap_or_default();
             self.payment("payment, one buyer", hot).await?;
         }
+        if wants(Measurement::Token) {
+            self.token().await?;
+        }
         if self.args.rows > 0 && (wants(Measurement::Balance) || wants(Measurement::List)) {
             let (wallet, payments) = self.filled_wallet(self.args.rows).await?;
             if wants(Measurement::Balance) {
@@ -191,6 +194,24 @@ impl Bench<'_> {
         let all_paid = if paid.kept.len() == invoices { "all " } else { "" };
         let note = format!("{all_paid}{} of {invoices} invoices", paid.kept.len());
         Ok(table::row(name, &paid, &note)?)
+    }
+
+    /// Twice in turn, so that a neighbour who comes or goes shows.
+    async fn token(&self) -> Result<(), Failure> {
+        let Some(tokens) = self.account.acl_tokens(&self.sellers).await? else {
+            table::fact("balance, ACL tokens", "not measured: this server has no access lists by entries")?;
+            return Ok(());
+        };
+        let by_token = |token: &String| request(self.address, "GET", "/api/v1/wallet", Credential::Bearer(token), None);
+        let by_token: Vec<_> = tokens.iter().map(by_token).collect();
+        for _ in 0..2 {
+            let keys = run(self.plan(self.balance_requests(&self.sellers)), is_ok).await;
+            table::row("balance, wallet keys", &keys, "")?;
+            let tokens = run(self.plan(by_token.clone()), is_ok).await;
+            let share = 100.0 * tokens.per_second() / keys.per_second();
+            table::row("balance, ACL tokens", &tokens, &format!("{share:.1} % of wallet keys"))?;
+        }
+        Ok(())
     }
 
     async fn list(&self, wallet: &Wallet, payments: usize) -> Result<(), Failure> {

@@ -49,7 +49,7 @@ pub fn compile_known<S: AsRef<str>>(catalogue: &Catalogue, entries: &[S]) -> Rou
 }
 
 /// The operations that one entry names.
-fn named(catalogue: &Catalogue, entry: &str) -> RouteSet {
+pub(super) fn named(catalogue: &Catalogue, entry: &str) -> RouteSet {
     let Some(wanted) = Entry::parse(entry) else { return RouteSet::default() };
     let operations = catalogue.operations().iter().enumerate();
     operations.filter(|(_, op)| grantable(op) && wanted.matches(op)).map(|(number, _)| number).collect()

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AccountError, Accounts, WalletCard, acl,
-    policy::{Bearing, Family, Policy, Principal, RouteSet, Sight},
+    policy::{Bearing, Family, Policy, Principal, Right, RouteSet, Sight},
     tokens::BadToken,
 };
 use crate::{
@@ -65,6 +65,7 @@ impl Accounts {
             family,
             bearing,
             tier: owner.tier.into(),
+            old_secret: false,
             login_at: None,
             sight: Sight { admin_key: is_admin_key, invoice_key: true },
         });
@@ -84,9 +85,14 @@ impl Accounts {
             return if over(&known.policy, now) { Err(EXPIRED) } else { Ok(known) };
         }
         let generation = self.grants.generation();
-        let id = self.tokens.check(token, now).map_err(|bad| match bad {
+        let mut checked = self.tokens.check(token, now);
+        if checked == Err(BadToken::UnknownKey) {
+            self.load_session_keys().await?; // another server may have rotated a moment ago
+            checked = self.tokens.check(token, now);
+        }
+        let id = checked.map_err(|bad| match bad {
             BadToken::Expired => EXPIRED,
-            BadToken::Invalid => INVALID,
+            BadToken::Invalid | BadToken::UnknownKey => INVALID,
         })?;
         let (session, account) = self.store.session_find(id).await?.ok_or(INVALID)?;
         if session.revoked_at.is_some() || session.expires_at <= now {
@@ -102,6 +108,7 @@ impl Accounts {
             family,
             bearing: Bearing::Session(session.id),
             tier: account.tier.into(),
+            old_secret: false,
             login_at: Some(session.created_at),
             sight: Sight { admin_key: true, invoice_key: true },
             account: account.id,
@@ -124,7 +131,8 @@ impl Accounts {
         let handed_out: HandedOut = secret.parse().map_err(|()| UNKNOWN)?;
         let found = self.store.credential_find(handed_out.id.clone()).await?;
         let mut credential = found.filter(|found| found.kind == handed_out.kind).ok_or(UNKNOWN)?;
-        if !same(&credential.secret_hash, &fingerprint) {
+        let old_secret = !same(&credential.secret_hash, &fingerprint);
+        if old_secret {
             let previous = credential.previous_hash.as_ref().is_some_and(|hash| same(hash, &fingerprint));
             if !previous {
                 return Err(UNKNOWN);
@@ -156,6 +164,7 @@ impl Accounts {
             family,
             bearing: Bearing::Credential(credential.id),
             tier: account.tier.into(),
+            old_secret,
             login_at: None,
             sight,
             account: account.id,
@@ -203,7 +212,8 @@ impl Accounts {
         let Some(acl) = &credential.acl_id else { return Ok(self.catalogue.within(credential.scope)) };
         debug_assert_eq!(credential.scope, Scope::Acl, "the database keeps it so");
         let acl = self.store.acl_find(acl.clone()).await?;
-        Ok(acl.map_or_else(RouteSet::default, |acl| acl::compile_known(&self.catalogue, &acl.entry_list())))
+        let named = acl.map_or_else(RouteSet::default, |acl| acl::compile_known(&self.catalogue, &acl.entry_list()));
+        Ok(named.or(&self.catalogue.asking(Right::Introspect)))
     }
 
     /// The wallet keys that a credential with this policy may see: those that can do no more than itself.
@@ -221,6 +231,17 @@ impl Accounts {
         if let Some(own) = &principal.wallet {
             return Ok(Arc::clone(own));
         }
+        let only = match principal.policy.wallets.as_deref() {
+            Some([only]) => Some(only.as_str()),
+            _ => None,
+        };
+        let named = named.or(only);
+        let remembered = named.and_then(|name| self.grants.wallet(&name.parse().ok()?));
+        let own = |card: &Arc<WalletCard>| card.account == principal.account && principal.policy.reaches(&card.id);
+        if let Some(card) = remembered.filter(own) {
+            return Ok(card);
+        }
+        let generation = self.grants.generation();
         let wallet = match named {
             Some(name) => self.own_wallet(principal, name).await?,
             None => {
@@ -233,7 +254,9 @@ impl Accounts {
                 }
             }
         };
-        Ok(Arc::new(WalletCard::open(&self.vault, wallet)?))
+        let card = Arc::new(WalletCard::open(&self.vault, wallet)?);
+        self.grants.put_wallet(&card, generation);
+        Ok(card)
     }
 
     async fn own_wallet(&self, principal: &Principal, name: &str) -> Result<Wallet, AccountError> {
@@ -264,6 +287,7 @@ const UNKNOWN: AccountError = AccountError::Unauthenticated("Invalid API key or 
 fn ended(family: Family) -> AccountError {
     match family {
         Family::AclToken => AccountError::Forbidden("Invalid token id.".into()),
+        Family::AnonymousKey => AccountError::Unauthenticated("This anonymous session has ended."),
         _ => AccountError::Unauthenticated("This API key was revoked."),
     }
 }

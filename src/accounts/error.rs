@@ -1,5 +1,6 @@
 //! Why somebody is not let in, or not obeyed.
 
+use super::policy::Right;
 use crate::store::{Refusal, StoreError};
 
 /// A reason that a caller can be told. The texts are those that LNbits clients know.
@@ -11,6 +12,18 @@ pub enum AccountError {
     /// 403: who it is, is known; he may not.
     #[error("{0}")]
     Forbidden(String),
+    /// 403: a credential hands on no more than it has.
+    #[error("{}", .0.text)]
+    Beyond(Box<Beyond>),
+    /// 401: the first factor was right; the account asks for a second one.
+    #[error("This account asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpRequired,
+    /// 403: a login alone does not do here.
+    #[error("This asks for a one-time code: send it in the header X-OTP-Code.")]
+    OtpToGoOn,
+    /// 429: too many wrong one-time codes.
+    #[error("Too many wrong one-time codes. Try again later.")]
+    TooManyCodes,
     /// 404.
     #[error("{0}")]
     Missing(&'static str),
@@ -20,9 +33,29 @@ pub enum AccountError {
     /// 400: the request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// 429: too many failures; wait so many seconds.
+    #[error("Too many login attempts. Try again later.")]
+    TooManyAttempts {
+        /// In seconds.
+        retry_after: i64,
+    },
+    /// 503: a login provider cannot be asked now.
+    #[error("The login provider cannot be asked now: {0}.")]
+    ProviderDown(String),
     /// The database is not available, or objects.
     #[error(transparent)]
     Store(StoreError),
+}
+
+/// What somebody asked for beyond what he holds himself.
+#[derive(Debug)]
+pub struct Beyond {
+    /// For people.
+    pub text: String,
+    /// The right that he lacks and the endpoint that asks for it.
+    pub missing: Option<(Right, String)>,
+    /// Which of his limits it exceeds.
+    pub exceeded: Option<&'static str>,
 }
 
 impl From<StoreError> for AccountError {
@@ -30,6 +63,7 @@ impl From<StoreError> for AccountError {
         match error {
             StoreError::Refused(Refusal::Taken("username")) => Self::invalid("Username already exists."),
             StoreError::Refused(Refusal::Taken("email")) => Self::invalid("Email already exists."),
+            StoreError::Refused(Refusal::Taken("pubkey")) => Self::invalid("Public key already in use."),
             StoreError::Refused(Refusal::Taken("lightning address")) => {
                 Self::invalid("Lightning Address is already taken.")
             }

@@ -1,10 +1,17 @@
-//! Coming in: registration, login by password, anonymous accounts, logout.
+//! Coming in: registration, login by password or by the account's id, anonymous accounts, logout.
 
-use super::{AccountError, Accounts, WalletWithKeys};
-use crate::domain::{
-    Account, SessionId,
-    account::Session,
-    names::{is_email, is_username},
+use std::net::IpAddr;
+
+use super::{
+    AccountError, Accounts, WalletWithKeys,
+    throttle::{Name, Refused},
+};
+use crate::{
+    config::logins::LoginMethod,
+    domain::{
+        Account, AccountId, SessionId,
+        names::{is_email, is_username},
+    },
 };
 
 /// What a new user gives.
@@ -19,6 +26,28 @@ pub struct Registration {
     pub email: Option<String>,
     /// What the client calls itself.
     pub user_agent: String,
+    /// The bearer token that was presented: the key of an anonymous session makes its account a full one.
+    pub bearer: Option<String>,
+}
+
+/// Who knocks, as far as the request shows.
+#[derive(Debug, Clone, Default)]
+pub struct Visitor {
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// Where it is.
+    pub address: Option<IpAddr>,
+    /// The account of a live login that came with the request.
+    pub account: Option<AccountId>,
+}
+
+/// What a login shows beside its password.
+#[derive(Debug, Clone, Copy)]
+pub enum Factor<'a> {
+    /// A one-time code or a recovery code, if the account asks for one.
+    Code(Option<&'a str>),
+    /// A passkey's answer to a challenge, as JSON.
+    Passkey(&'a str),
 }
 
 /// A login that succeeded.
@@ -28,11 +57,14 @@ pub struct Login {
 }
 
 impl Accounts {
-    /// Opens an account with a first wallet and logs in.
+    /// Opens an account with a first wallet, or makes an anonymous account a full one, and logs in.
     ///
     /// # Errors
     /// Says which value is not allowed or taken.
     pub async fn register(&self, new: Registration) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::Password) {
+            return Err(AccountError::Forbidden("Register by 'Username and Password' not allowed.".into()));
+        }
         check_repeat(&new.password, &new.password_repeat)?;
         if !is_username(&new.username) {
             return Err(AccountError::invalid("Invalid username."));
@@ -41,19 +73,29 @@ impl Accounts {
         if email.as_ref().is_some_and(|email| !is_email(email)) {
             return Err(AccountError::invalid("Invalid email."));
         }
+        let anonymous = match &new.bearer {
+            Some(bearer) => self.anonymous_session(bearer).await?,
+            None => None,
+        };
         self.check_open()?;
         if self.store.account_by_login(new.username.to_lowercase()).await?.is_some() {
             return Err(AccountError::invalid("Username already exists."));
         }
         let password_hash = self.passwords.hash(new.password).await?;
-        let account = Account {
+        let named = |account: Account| Account {
             username_key: Some(new.username.to_lowercase()),
-            username: Some(new.username),
+            username: Some(new.username.clone()),
             email_key: email.as_ref().map(|email| email.to_lowercase()),
-            email,
-            password_hash: Some(password_hash),
-            ..self.fresh_account("lnbits")
+            email: email.clone(),
+            password_hash: Some(password_hash.clone()),
+            provider: "lnbits".to_owned(),
+            ..account
         };
+        if let Some(session) = anonymous {
+            let account = self.claim(&session, |account| Ok(named(account))).await?;
+            return self.start_session(&account, new.user_agent).await;
+        }
+        let account = named(self.fresh_account("lnbits"));
         let wallet = self.new_wallet(&account.id, None)?;
         self.store.account_create(account.clone(), Some(wallet.wallet)).await?;
         self.start_session(&account, new.user_agent).await
@@ -62,15 +104,73 @@ impl Accounts {
     /// Checks a name (or e-mail) and a password.
     ///
     /// # Errors
-    /// One answer for every way in which they can be wrong.
-    pub async fn login(&self, username: &str, password: String, user_agent: String) -> Result<Login, AccountError> {
-        let found = self.store.account_by_login(username.to_lowercase()).await?.filter(|account| account.activated);
+    /// One answer for every way in which they can be wrong; when there were too many of them.
+    pub async fn login(
+        &self,
+        username: &str,
+        password: String,
+        factor: Factor<'_>,
+        visitor: Visitor,
+    ) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::Password) {
+            return Err(AccountError::Forbidden("Login by 'Username and Password' not allowed.".into()));
+        }
+        let found = self.store.account_by_login(username.to_lowercase()).await?;
+        let name = self.attempt(username, found.as_ref(), &visitor).await?;
+        let found = found.filter(|account| account.activated);
         let stored = found.as_ref().and_then(|account| account.password_hash.clone());
         let right = self.passwords.check(password, stored).await;
-        match found.filter(|_| right) {
-            Some(account) => self.start_session(&account, user_agent).await,
-            None => Err(AccountError::Unauthenticated("Invalid credentials.")),
+        let account = found.filter(|_| right).ok_or(AccountError::Unauthenticated("Invalid credentials."))?;
+        match factor {
+            Factor::Code(code) => self.second_factor(&account.id, code).await?,
+            Factor::Passkey(answer) => self.second_factor_by_passkey(&account.id, answer).await?,
         }
+        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
+        self.start_session(&account, visitor.user_agent).await
+    }
+
+    /// Logs in by the account's id alone, where the operator allows it.
+    ///
+    /// # Errors
+    /// When it is not allowed, nobody has the id, or it is the super user's; when there were too many attempts.
+    pub async fn login_by_id(&self, id: &str, visitor: Visitor) -> Result<Login, AccountError> {
+        if !self.logins.allows(LoginMethod::UserId) {
+            return Err(AccountError::Forbidden("Login by 'User ID' not allowed.".into()));
+        }
+        let found = match id.replace('-', "").to_ascii_lowercase().parse() {
+            Ok(id) => self.store.account_find(id).await?,
+            Err(()) => None,
+        };
+        let name = self.attempt(id, found.as_ref(), &visitor).await?;
+        let found = found.filter(|account| account.activated);
+        let account = found.ok_or(AccountError::Unauthenticated("User ID does not exist."))?;
+        if account.super_user {
+            return Err(AccountError::Forbidden("Admin users cannot login with user id only.".into()));
+        }
+        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
+        self.start_session(&account, visitor.user_agent).await
+    }
+
+    /// Charges an attempt to log in under this name, before it is looked at.
+    async fn attempt(&self, given: &str, found: Option<&Account>, visitor: &Visitor) -> Result<Name, AccountError> {
+        let name = match found {
+            Some(account) => Name::Account(account.id.clone()),
+            None => Name::Unknown(self.vault.fingerprint(given).first().copied().unwrap_or_default()),
+        };
+        let now = self.clock.now();
+        let own = found.is_some_and(|account| visitor.account.as_ref() == Some(&account.id));
+        match self.throttle.begin(Some(&name), visitor.address, own, now) {
+            Ok(()) => {}
+            Err(refused @ Refused::Crowded(_)) => {
+                let (Some(account), Some(address)) = (found, visitor.address) else { return Err(refused.into()) };
+                if !self.store.session_seen_from(account.id.clone(), address.to_string(), now).await? {
+                    return Err(refused.into());
+                }
+                self.throttle.begin(Some(&name), visitor.address, true, now)?;
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+        Ok(name)
     }
 
     /// Opens an account without any login, for a wallet that lives by its keys alone.
@@ -96,28 +196,15 @@ impl Accounts {
     }
 
     pub(super) async fn start_session(&self, account: &Account, user_agent: String) -> Result<Login, AccountError> {
-        let now = self.clock.now();
-        let session = Session {
-            id: self.clock.uuid().into(),
-            account_id: account.id.clone(),
-            created_at: now,
-            expires_at: now.plus_seconds(self.limits.session_minutes.saturating_mul(60)),
-            revoked_at: None,
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-            last_used_at: None,
-            last_used_ip: None,
-        };
-        let token = self.tokens.sign(account, &session);
-        let access_token = token.ok_or_else(|| AccountError::invalid("The session could not be signed."))?;
-        self.store.session_create(session).await?;
-        Ok(Login { access_token })
+        let session = self.fresh_session(&account.id, &user_agent);
+        self.begin_session(account, session).await
     }
 
     pub(super) fn fresh_account(&self, provider: &str) -> Account {
         Account::fresh(self.clock.uuid().into(), provider, self.clock.now())
     }
 
-    fn check_open(&self) -> Result<(), AccountError> {
+    pub(super) fn check_open(&self) -> Result<(), AccountError> {
         if self.limits.allow_new_accounts {
             Ok(())
         } else {

@@ -1,33 +1,71 @@
 //! Accounts: who somebody is, what his credentials allow, and which wallets are his.
 
 pub mod acl;
+mod anonymous;
 mod credentials;
+mod delegation;
 mod error;
 mod grants;
+mod inquiry;
+mod identities;
+mod impersonation;
 mod install;
+mod keys;
+mod lists;
 mod login;
 mod operators;
+pub mod nostr;
+mod passkeys;
 mod password;
 pub mod policy;
+mod prefixes;
 mod profile;
 mod shares;
+mod rates;
+mod tiers;
+mod sso;
+mod throttle;
 mod tokens;
+mod uses;
+mod resets;
+mod sessions;
+mod tokens;
+mod totp;
 mod wallets;
 
 use std::sync::Arc;
 
-pub use error::AccountError;
+pub use anonymous::AnonymousSession;
+pub use error::{AccountError, Beyond};
 use grants::Grants;
+pub use inquiry::{BudgetState, Question, Verdict};
+pub use keys::{Grant, HandedOutCredential, Minted, Wanted};
 pub use login::{Login, Registration};
 pub use operators::{NewOperator, Operator, OperatorChange};
+pub use login::{Login, Registration, Visitor};
+pub use login::{Factor, Login, Registration};
+use passkeys::RelyingParty;
 use password::Passwords;
 use policy::Catalogue;
+pub use prefixes::{Prefix, PrefixRights};
 pub use profile::{PasswordChange, ProfileChange};
 pub use shares::{SharedWallet, Through, WalletView};
+pub use rates::Counted;
+use rates::Rates;
+pub use tiers::{Lack, TierOffer};
+use sso::Sso;
+pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
+use throttle::Throttle;
 use tokens::Tokens;
+use uses::Uses;
+pub use resets::Reset;
+pub use sessions::SigningKey;
+use tokens::Tokens;
+use totp::WrongCodes;
+pub use totp::{Enrolment, TotpStatus};
 pub use wallets::{WalletCard, WalletWithKeys};
 
-use crate::{clock::Clock, domain::limits::Limits, store::Store, vault::Vault};
+use crate::{clock::Clock, config::Logins, domain::limits::Limits, store::Store, vault::Vault};
 
 /// Everything about people and their credentials. Cheap to clone.
 #[derive(Clone)]
@@ -36,11 +74,18 @@ pub struct Accounts {
     vault: Vault,
     clock: Clock,
     limits: Arc<Limits>,
+    logins: Arc<Logins>,
+    sso: Arc<Sso>,
+    throttle: Arc<Throttle>,
     tokens: Arc<Tokens>,
     passwords: Passwords,
     grants: Arc<Grants>,
+    uses: Arc<Uses>,
+    rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
+    wrong_codes: Arc<WrongCodes>,
+    relying_party: Option<Arc<RelyingParty>>,
 }
 
 /// What the accounts are built from.
@@ -53,32 +98,46 @@ pub struct Setup {
     pub clock: Clock,
     /// The operator's limits.
     pub limits: Arc<Limits>,
+    /// How people may log in.
+    pub logins: Arc<Logins>,
     /// The secret that signs session tokens, when the operator brings one from another server.
     pub auth_secret: Option<String>,
     /// What the first install asks for, when the operator set one.
     pub install_token: Option<String>,
     /// Every operation that the server offers.
     pub catalogue: Arc<Catalogue>,
+    /// The address under which people reach the server.
+    pub public_url: String,
 }
 
 impl Accounts {
     /// Puts it together.
     pub fn new(setup: Setup) -> Self {
-        let secret = match setup.auth_secret {
-            Some(secret) => secret.into_bytes(),
-            None => setup.vault.derived("session tokens").to_vec(),
-        };
+        let tokens = Tokens::new(setup.vault.clone(), setup.auth_secret, setup.limits.session_minutes);
         Self {
-            tokens: Arc::new(Tokens::new(&secret)),
+            tokens: Arc::new(tokens),
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
+            uses: Arc::default(),
+            rates: Arc::new(Rates::new(setup.clock.clone())),
             install_token: setup.install_token.map(Into::into),
             store: setup.store,
             vault: setup.vault,
             clock: setup.clock,
             limits: setup.limits,
+            sso: Arc::new(Sso::new(&setup.logins)),
+            throttle: Arc::default(),
+            logins: setup.logins,
             catalogue: setup.catalogue,
+            wrong_codes: Arc::default(),
+            relying_party: RelyingParty::at(&setup.public_url).map(Arc::new),
         }
+    }
+
+    /// Moves whenever a credential may have ended or changed, here or on another server: what was resolved
+    /// before has to be resolved again.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.grants.watch()
     }
 
     /// How long a login lasts, in minutes.
@@ -93,7 +152,12 @@ impl Accounts {
     pub async fn follow_changes(&self) -> Result<(), AccountError> {
         match self.store.counter("credentials".to_owned()).await {
             Ok(changes) => {
-                self.grants.changed_to(changes);
+                if self.grants.is_behind(changes) {
+                    // forgotten first: what was resolved is stale whether or not the keys can be read
+                    self.grants.forget();
+                    self.load_session_keys().await?;
+                    self.grants.changed_to(changes);
+                }
                 Ok(())
             }
             Err(error) => {

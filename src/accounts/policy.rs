@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::WalletCard;
 use crate::domain::{
     AccountId, CredentialId, Msat, SessionId, Time, WalletId,
-    credential::{Budget, Period, Restrictions, Scope},
+    credential::{Budget, Period, Restrictions, Scope, Spender},
     share::ShareRights,
 };
 
@@ -19,6 +19,8 @@ use crate::domain::{
 pub enum Right {
     /// Nothing.
     Public,
+    /// Asking what one's own credential allows.
+    Introspect,
     /// Reading a wallet and its payments.
     WalletRead,
     /// Making invoices.
@@ -43,8 +45,9 @@ pub enum Right {
 
 impl Right {
     /// Every right, weakest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Public,
+        Self::Introspect,
         Self::WalletRead,
         Self::WalletReceive,
         Self::WalletSend,
@@ -61,6 +64,7 @@ impl Right {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Public => "Public",
+            Self::Introspect => "Introspect",
             Self::WalletRead => "WalletRead",
             Self::WalletReceive => "WalletReceive",
             Self::WalletSend => "WalletSend",
@@ -109,15 +113,16 @@ impl Family {
     /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Account, AccountSecrets, Credentials, Public, WalletManage, WalletRead, WalletReceive, WalletSend,
-            WalletShare, Wallets,
+            Account, AccountSecrets, Credentials, Introspect, Public, WalletManage, WalletRead, WalletReceive,
+            WalletSend, WalletShare, Wallets,
         };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
             Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare],
-            Self::AnonymousKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
+            Self::AnonymousKey => &[Public, Introspect, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
             Self::AclToken | Self::ApiKey => &[
                 Public,
+                Introspect,
                 WalletRead,
                 WalletReceive,
                 WalletSend,
@@ -129,6 +134,7 @@ impl Family {
             ],
             Self::Session => &[
                 Public,
+                Introspect,
                 WalletRead,
                 WalletReceive,
                 WalletSend,
@@ -200,8 +206,11 @@ impl Catalogue {
             Scope::Receive => matches!(operation.right, Right::WalletRead | Right::WalletReceive),
             Scope::Acl => false,
         };
-        let named =
-            |operation: &Operation| operation.right == Right::Public && scope != Scope::Stats || named(operation);
+        let named = |operation: &Operation| match operation.right {
+            Right::Introspect => true,
+            Right::Public => scope != Scope::Stats,
+            _ => named(operation),
+        };
         self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
     }
 
@@ -218,6 +227,12 @@ impl Catalogue {
             _ => false,
         };
         self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
+    }
+
+    /// What asks for this right.
+    pub fn asking(&self, right: Right) -> RouteSet {
+        let numbered = self.operations.iter().enumerate();
+        numbered.filter(|(_, op)| op.right == right).map(|(number, _)| number).collect()
     }
 
     /// Everything that a family of credentials may do.
@@ -355,6 +370,11 @@ impl Policy {
         }
     }
 
+    /// What bounds its payments.
+    pub fn spender(&self) -> Spender {
+        Spender { max_amount: self.max_amount, max_fee: self.max_fee, budgets: self.budgets.clone() }
+    }
+
     /// May it be used on this wallet of its account?
     pub fn reaches(&self, wallet: &WalletId) -> bool {
         self.wallets.as_ref().is_none_or(|wallets| wallets.contains(wallet))
@@ -419,6 +439,8 @@ pub struct Principal {
     pub bearing: Bearing,
     /// Name of the account's tier.
     pub tier: Arc<str>,
+    /// Did it come by the secret that its last rotation replaced?
+    pub old_secret: bool,
     /// When the login happened, if it is one.
     pub login_at: Option<Time>,
     /// Which keys it may see: never one that can do more than itself.
@@ -444,74 +466,4 @@ impl Principal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Catalogue, Family, Operation, Policy, Right, RouteSet};
-    use crate::domain::{Msat, Time, share::ShareRights};
-
-    #[test]
-    fn a_route_set_holds_what_was_put_in() {
-        let set: RouteSet = [0, 63, 64, 511, 512, 9999].into_iter().collect();
-        for number in [0, 63, 64, 511] {
-            assert!(set.contains(number));
-        }
-        for number in [1, 65, 510, 512, 9999] {
-            assert!(!set.contains(number));
-        }
-        assert_eq!(set.and(&[64, 65].into_iter().collect()), [64].into_iter().collect());
-    }
-
-    #[test]
-    fn families_get_what_their_rights_allow() {
-        let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
-        let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
-        let may = |family| (0..11).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
-        assert_eq!(may(Family::InvoiceKey), [0, 1, 2]);
-        assert_eq!(may(Family::AdminKey), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 6]);
-        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    }
-
-    #[test]
-    fn a_share_allows_what_its_rights_name_and_never_the_rest() {
-        let operation = |method: &str, path, right| Operation { method: method.into(), path, fork: "", right };
-        let mut operations = vec![
-            operation("GET", "/api/v1/wallet", Right::WalletRead),
-            operation("GET", "/api/v1/payments", Right::WalletRead),
-            operation("DELETE", "/api/v1/wallet", Right::WalletManage),
-        ];
-        operations.extend(Right::ALL.map(|right| operation("PUT", "/", right)));
-        let catalogue = Catalogue::new(operations);
-        let may = |rights| {
-            let set = catalogue.shared(rights);
-            (0..14).filter(|n| set.contains(*n)).collect::<Vec<_>>()
-        };
-        let none = ShareRights::default();
-        assert_eq!(may(none), [3]);
-        assert_eq!(may(ShareRights { receive: true, ..none }), [0, 3, 5]);
-        assert_eq!(may(ShareRights { send: true, ..none }), [0, 3, 6]);
-        assert_eq!(may(ShareRights::VIEW), [0, 1, 3, 4]);
-        assert_eq!(may(ShareRights { view: true, receive: true, send: true, manage: true }), [0, 1, 3, 4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn what_both_allow_is_what_each_allows() {
-        let routes: RouteSet = [1, 2, 3].into_iter().collect();
-        let parent = Policy {
-            max_amount: Some(Msat(1000)),
-            expires_at: Some(Time(5)),
-            sources: vec![vec!["10.0.0.0/8".parse().unwrap()]],
-            ..Policy::of(routes)
-        };
-        let child =
-            Policy { max_amount: Some(Msat(5000)), max_fee: Some(Msat(7)), ..Policy::of([2, 4].into_iter().collect()) };
-        let both = child.within(&parent);
-        assert_eq!(both.routes, [2].into_iter().collect());
-        assert_eq!((both.max_amount, both.max_fee, both.expires_at), (Some(Msat(1000)), Some(Msat(7)), Some(Time(5))));
-        assert!(both.admits("10.1.2.3".parse().unwrap()) && both.admits("::ffff:10.1.2.3".parse().unwrap()));
-        assert!(!both.admits("192.0.2.1".parse().unwrap()));
-        assert!(both.is_bounded() && !Policy::of(routes).is_bounded());
-    }
-}
+mod tests;

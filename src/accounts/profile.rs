@@ -32,6 +32,8 @@ pub struct PasswordChange {
     pub password_repeat: String,
     /// The one it replaces.
     pub password_old: Option<String>,
+    /// A code, where the account asks for one.
+    pub otp_code: Option<String>,
 }
 
 /// What a person may say of himself. Everything else in `extra` is the server's to say.
@@ -132,12 +134,7 @@ impl Accounts {
         change: PasswordChange,
     ) -> Result<Account, AccountError> {
         let now = self.clock.now();
-        let fresh = self.limits.fresh_login_seconds;
-        if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < now) {
-            return Err(AccountError::Invalid(format!(
-                "You can only update your credentials in the first {fresh} seconds. Please login again or ask a new reset key!"
-            )));
-        }
+        self.check_fresh(principal)?;
         if change.user_id != principal.account.as_str() {
             return Err(AccountError::invalid("Invalid user ID."));
         }
@@ -150,6 +147,7 @@ impl Accounts {
                 return Err(AccountError::invalid("Invalid old password."));
             }
         }
+        self.confirm(&principal.account, change.otp_code.as_deref()).await?;
         let new = self.passwords.hash(change.password).await?;
         let edited = self.edit(&principal.account, |mut account| {
             if account.password_hash != current {
@@ -162,6 +160,17 @@ impl Accounts {
         self.store.session_revoke_others(account.id.clone(), principal.session().cloned(), now).await?;
         self.grants.forget();
         Ok(account)
+    }
+
+    /// What lets people in is changed only by somebody who just came in.
+    pub(super) fn check_fresh(&self, principal: &Principal) -> Result<(), AccountError> {
+        let fresh = self.limits.fresh_login_seconds;
+        if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < self.clock.now()) {
+            return Err(AccountError::Invalid(format!(
+                "You can only update your credentials in the first {fresh} seconds. Please login again or ask a new reset key!"
+            )));
+        }
+        Ok(())
     }
 
     async fn check_free(&self, id: &AccountId, username: &str) -> Result<(), AccountError> {

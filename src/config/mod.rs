@@ -8,19 +8,35 @@
 //! - `DATABASE_URL`: `postgres://…` to use PostgreSQL instead of SQLite in the data folder.
 //! - `SATCHEL_FUNDING`: the funding source.
 //! - `SATCHEL_LOG`: what is logged.
+//! - `SATCHEL_TRUSTED_PROXIES`, `SATCHEL_WALLET_REQUESTS_PER_MINUTE` and `SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE`:
+//!   whose word on a request's origin is taken, and how often one may call.
 //!
 //! Secrets are environment variables only, so that they do not show in the list of processes:
 //!
 //! - `SATCHEL_MASTER_KEY`: 64 hex digits; else `master.key` in the data folder.
 //! - `SATCHEL_FIRST_INSTALL_TOKEN`: what the first install asks for.
 //! - `AUTH_SECRET_KEY`: signs session tokens; for servers that move here and bring theirs along.
+//!
+//! So are the settings of logins, by the names that administrators of such servers know:
+//!
+//! - `AUTH_ALLOWED_METHODS`: `user-id-only`, `username-password`, `nostr-auth-nip98`, `google-auth`, `github-auth`,
+//!   `keycloak-auth`, `oidc-auth`; else password, Nostr and every provider that is configured.
+//! - `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, `GOOGLE_DISCOVERY_URL`: logins by Google.
+//! - `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET`, `GITHUB_URL`, `GITHUB_API_URL`: logins by GitHub.
+//! - `KEYCLOAK_CLIENT_ID`, `KEYCLOAK_CLIENT_SECRET`, `KEYCLOAK_DISCOVERY_URL`: logins by a Keycloak.
+//! - `OIDC_CLIENT_ID`, `OIDC_CLIENT_SECRET`, `OIDC_DISCOVERY_URL`: logins by any other OpenID Connect issuer.
+//! - `NOSTR_ABSOLUTE_REQUEST_URLS`: bases of URLs that login events may be signed for, beside the public URL.
 
+pub mod logins;
 mod secrets;
+mod traffic;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
+pub use logins::Logins;
 pub use secrets::{MasterKey, Secret, Secrets};
+pub use traffic::{Networks, Traffic};
 
 /// The database file in the data folder.
 pub const DATABASE_FILE: &str = "satchel.sqlite3";
@@ -47,6 +63,9 @@ pub struct Settings {
     /// What is logged: `error`, `warn`, `info`, `debug`, or such per module (`info,satchel::http=debug`).
     #[arg(long, env = "SATCHEL_LOG", default_value = "info")]
     pub log: String,
+    /// Who calls, and how often.
+    #[command(flatten)]
+    pub traffic: Traffic,
 }
 
 /// The funding sources that a server can have.

@@ -96,4 +96,22 @@ pub struct Session {
     pub last_used_at: Option<Time>,
     /// From where.
     pub last_used_ip: Option<String>,
+    /// The super user who looks at the account through it; absent when its owner logged in himself.
+    pub impersonated_by: Option<AccountId>,
+}
+
+/// Somebody of another house who opens an account here.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = crate::store::schema::identities)]
+pub struct Identity {
+    /// Who vouches for him: `google`, `github`, `keycloak`, `oidc`.
+    pub provider: String,
+    /// What the provider calls him, for ever; with the issuer before it where that may change.
+    pub subject: String,
+    /// Whose account it opens.
+    pub account_id: AccountId,
+    /// The e-mail that the provider gave.
+    pub email: Option<String>,
+    /// Since when.
+    pub created_at: Time,
 }

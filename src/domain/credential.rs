@@ -7,7 +7,7 @@ use diesel::prelude::{Insertable, Queryable, Selectable};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Msat, Time, WalletId, column::text_enum, ids::CredentialId};
+use super::{AccountId, Msat, Time, WalletId, column::text_enum, ids::CredentialId, time::DAY};
 
 text_enum! {
     /// The families of such credentials.
@@ -64,6 +64,26 @@ text_enum! {
     }
 }
 
+impl Period {
+    /// The span of the calendar (UTC) that a point in time lies in: its beginning, and where the next one begins.
+    pub fn span(self, at: Time) -> (Time, Time) {
+        let whole = |days: i64, first: i64| {
+            // day 0 of the epoch was a Thursday; `first` is a day on which a span began
+            let length = days.saturating_mul(DAY);
+            let start = at.0.saturating_sub(first).div_euclid(length).saturating_mul(length).saturating_add(first);
+            (Time(start), Time(start.saturating_add(length)))
+        };
+        match self {
+            Self::Day => whole(1, 0),
+            Self::Week => whole(7, -3 * DAY),
+            Self::Month => {
+                let start = at.month_start();
+                (start, Time(start.0.saturating_add(32 * DAY)).month_start())
+            }
+        }
+    }
+}
+
 /// What a credential may spend, and from where it may be used. All of it is optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -94,6 +114,17 @@ pub struct Budget {
     pub limit: Msat,
     /// How often it begins anew.
     pub period: Period,
+}
+
+/// What bounds the payments of a credential beside the balance of the wallet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spender {
+    /// The largest payment.
+    pub max_amount: Option<Msat>,
+    /// The most that routing one payment may cost.
+    pub max_fee: Option<Msat>,
+    /// The budgets that its spending counts against, all of them.
+    pub budgets: Vec<Budget>,
 }
 
 /// A credential, as the store remembers it: never the secret itself.
@@ -238,7 +269,32 @@ impl fmt::Debug for HandedOut {
 
 #[cfg(test)]
 mod tests {
-    use super::{CredentialKind, HandedOut};
+    use super::{CredentialKind, HandedOut, Period, Time};
+
+    #[test]
+    fn s53_budgets_begin_anew_with_the_calendar_in_utc() {
+        let span = |period: Period, at: &str| {
+            let (start, end) = period.span(Time::parse(at).unwrap());
+            [start, end].map(|time| time.to_string().split_once('T').unwrap().0.to_owned())
+        };
+        for (period, at, start, end) in [
+            (Period::Day, "2028-02-28T23:59:59.999999Z", "2028-02-28", "2028-02-29"),
+            (Period::Day, "2028-02-29T00:00:00Z", "2028-02-29", "2028-03-01"),
+            // the clocks of many countries change in these nights; these here do not
+            (Period::Day, "2026-03-29T23:30:00Z", "2026-03-29", "2026-03-30"),
+            (Period::Day, "2026-10-25T00:30:00Z", "2026-10-25", "2026-10-26"),
+            (Period::Week, "2026-11-22T23:59:59Z", "2026-11-16", "2026-11-23"),
+            (Period::Week, "2026-11-23T00:00:00Z", "2026-11-23", "2026-11-30"),
+            (Period::Week, "1969-12-31T12:00:00Z", "1969-12-29", "1970-01-05"),
+            (Period::Month, "2028-02-29T12:00:00Z", "2028-02-01", "2028-03-01"),
+            (Period::Month, "2027-02-01T00:00:00Z", "2027-02-01", "2027-03-01"),
+            (Period::Month, "2026-12-31T23:59:59Z", "2026-12-01", "2027-01-01"),
+        ] {
+            assert_eq!(span(period, at), [start, end], "{period} at {at}");
+        }
+        let midnight = Time::parse("2026-11-23T00:00:00Z").unwrap();
+        assert_eq!(Period::Week.span(midnight).0, midnight);
+    }
 
     #[test]
     fn a_secret_reads_back_and_nothing_else_does() {

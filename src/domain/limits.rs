@@ -1,6 +1,6 @@
 //! What the operator allows: amounts, fees and times, with the defaults of a new server.
 
-use super::Msat;
+use super::{Msat, tier::Tiers};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -23,10 +23,14 @@ pub struct Limits {
     pub fresh_login_seconds: i64,
     /// May anybody open an account?
     pub allow_new_accounts: bool,
+    /// May anybody open an anonymous session?
+    pub allow_anonymous_sessions: bool,
     /// Name of a wallet whose maker gave none.
     pub default_wallet_name: String,
     /// Memo of an invoice whose maker gave none.
     pub site_title: String,
+    /// How often callers may call, and what tiers there are.
+    pub tiers: Tiers,
 }
 
 impl Default for Limits {
@@ -41,8 +45,10 @@ impl Default for Limits {
             session_minutes: 525_600,
             fresh_login_seconds: 120,
             allow_new_accounts: true,
+            allow_anonymous_sessions: true,
             default_wallet_name: "Satchel wallet".into(),
             site_title: "Satchel".into(),
+            tiers: Tiers::default(),
         }
     }
 }

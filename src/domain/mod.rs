@@ -8,6 +8,7 @@ pub mod bolt11;
 pub mod column;
 pub mod credential;
 pub mod event;
+pub mod factor;
 pub mod filter;
 pub mod ids;
 pub mod journal;
@@ -16,6 +17,7 @@ pub mod money;
 pub mod names;
 pub mod payment;
 pub mod share;
+pub mod tier;
 pub mod time;
 pub mod wallet;
 

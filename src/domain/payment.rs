@@ -143,6 +143,8 @@ pub struct NewPayment {
     pub created_at: Time,
     pub updated_at: Time,
     pub next_check_at: Option<Time>,
+    /// Keyed hash of the key under which it was asked for, if it was: such a payment is made once.
+    pub idempotency: Option<Vec<u8>>,
 }
 
 impl NewPayment {
@@ -229,7 +231,7 @@ impl Annotations {
 }
 
 /// Which payments a list or a sum is about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One wallet's.
     Wallet(WalletId),

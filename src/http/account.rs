@@ -1,6 +1,7 @@
 //! The caller's own account: profile, user interface, password.
 
 use actix_web::{
+    HttpRequest,
     http::Method,
     web::{Data, Json},
 };
@@ -17,6 +18,7 @@ use super::{
     route::{Route, route},
     shapes::UserShape,
     sharing,
+    totp,
 };
 use crate::{
     accounts::{PasswordChange, ProfileChange, policy::Principal},
@@ -35,11 +37,12 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+#[expect(clippy::option_option, reason = "absence keeps the amount, null clears it")]
 #[derive(Deserialize, ToSchema)]
 struct PatchAccount {
-    /// The caller's own account.
-    #[serde(deserialize_with = "lenient::text")]
-    user_id: String,
+    /// The caller's own account. May be left away by those who only set `otp_required_above_sat`.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    user_id: Option<String>,
     /// 2–20 letters, digits, dots or underscores; null only while there is none.
     #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 20>")]
     username: Option<String>,
@@ -47,6 +50,14 @@ struct PatchAccount {
     #[serde(default)]
     #[schema(value_type = Object)]
     extra: Option<Map<String, Value>>,
+    /// Sends of more satoshi than this ask interactive sessions for a one-time code; null for none. Asks for a code
+    /// itself, in the header `X-OTP-Code` or as `otp_code`.
+    #[serde(default, deserialize_with = "lenient::change_natural")]
+    #[schema(value_type = Option<i64>)]
+    otp_required_above_sat: Option<Option<i64>>,
+    /// A one-time code.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    otp_code: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -86,6 +97,9 @@ struct PutPassword {
     /// The password it replaces, if there is one.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     password_old: Option<String>,
+    /// A one-time code where the account asks for one, if not in the header `X-OTP-Code`.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    otp_code: Option<String>,
 }
 
 async fn read(Caller(principal): Caller<Account>, house: Data<House>) -> Result<Json<UserShape>, Problem> {
@@ -95,11 +109,20 @@ async fn read(Caller(principal): Caller<Account>, house: Data<House>) -> Result<
 
 async fn patch(
     Caller(principal): Caller<Account>,
+    request: HttpRequest,
     house: Data<House>,
     Body(new): Body<PatchAccount>,
 ) -> Result<Json<UserShape>, Problem> {
-    if new.user_id != principal.account.as_str() {
-        return Err(Problem::invalid("Invalid user ID."));
+    match &new.user_id {
+        Some(id) if id != principal.account.as_str() => return Err(Problem::invalid("Invalid user ID.")),
+        None if new.otp_required_above_sat.is_none() => {
+            return Err(Problem::field("user_id", "field required", "value_error.missing"));
+        }
+        _ => {}
+    }
+    if let Some(above_sat) = new.otp_required_above_sat {
+        let code = totp::code(&request, new.otp_code);
+        house.accounts.totp_above(&principal, above_sat, code.as_deref()).await?;
     }
     change(&house, &principal, new.username, new.extra).await
 }
@@ -123,6 +146,7 @@ async fn patch_ui(
 
 async fn put_password(
     Caller(principal): Caller<AccountSecrets>,
+    request: HttpRequest,
     house: Data<House>,
     Body(new): Body<PutPassword>,
 ) -> Result<Json<UserShape>, Problem> {
@@ -132,6 +156,7 @@ async fn put_password(
         password: new.password,
         password_repeat: new.password_repeat,
         password_old: new.password_old,
+        otp_code: totp::code(&request, new.otp_code),
     };
     let account = house.accounts.change_password(&principal, change).await?;
     shown(&house, account, &principal).await
@@ -147,7 +172,11 @@ async fn change(
     shown(house, account, principal).await
 }
 
-async fn shown(house: &House, account: domain::Account, principal: &Principal) -> Result<Json<UserShape>, Problem> {
+pub(super) async fn shown(
+    house: &House,
+    account: domain::Account,
+    principal: &Principal,
+) -> Result<Json<UserShape>, Problem> {
     let mut user = UserShape::of(account, Vec::new(), principal.sight);
     user.wallets = sharing::views(house, principal).await?;
     if let Some(extra) = user.extra.as_object_mut() {

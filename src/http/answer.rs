@@ -1,6 +1,12 @@
 //! What handlers answer beside plain JSON.
 
-use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, cookie::Cookie, http::header, web::Bytes};
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    cookie::Cookie,
+    http::{StatusCode, header},
+    web::Bytes,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -40,12 +46,40 @@ pub struct LoggedIn<T> {
 
 impl<T: Serialize> Responder for LoggedIn<T> {
     type Body = BoxBody;
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+    /// A browser that came by https, as a trusted proxy says, is to send them by https only.
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        for cookie in self.cookies {
+        let https = super::origin::is_https(request);
+        for mut cookie in self.cookies {
+            if https {
+                cookie.set_secure(true);
+            }
             response.cookie(cookie);
         }
         response.json(self.body)
+    }
+}
+
+/// Sends a browser elsewhere, with this status and cookies.
+pub struct Elsewhere<const STATUS: u16> {
+    /// Where to.
+    pub location: String,
+    /// What the browser is to remember or forget.
+    pub cookies: Vec<Cookie<'static>>,
+}
+
+impl<const STATUS: u16> Responder for Elsewhere<STATUS> {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::SEE_OTHER);
+        let mut response = HttpResponse::build(status);
+        for cookie in self.cookies {
+            response.cookie(cookie);
+        }
+        // what is on the way is for this browser, now
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::REFERRER_POLICY, "no-referrer"));
+        response.insert_header((header::LOCATION, self.location)).finish()
     }
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -18,8 +19,9 @@ use super::{
     problem::Problem,
     route::{Route, route},
     shapes::WalletShape,
+    totp,
 };
-use crate::accounts::{Login, Registration, policy::Sight};
+use crate::accounts::{Factor, Login, Registration, Visitor, policy::Sight};
 
 /// The cookie that carries the session token.
 pub const SESSION_COOKIE: &str = "cookie_access_token";
@@ -31,13 +33,15 @@ const STALE_COOKIES: &[&str] = &["is_access_token_expired", "lnbits_last_active_
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::POST, "/api/v1/auth/register", Public, register)
-            .doc("Opens an account with a first wallet and logs in."),
+            .doc("Opens an account with a first wallet and logs in.\nWith the key of an anonymous session as the bearer token, that account becomes a full one: same id, same wallets; the key ends.")
+            .idempotent(),
         route(Method::POST, "/api/v1/auth", Public, login).doc("Logs in by user name (or e-mail) and password."),
         route(Method::POST, "/api/v1/auth/logout", Public, logout).doc("Ends the session of the token that is sent."),
         route(Method::PUT, "/api/v1/auth/first_install", Public, first_install)
             .doc("Gives the super user a name and a password, once."),
         route(Method::POST, "/api/v1/account", Public, anonymous)
-            .doc("Opens an account without a login; its wallet lives by its keys alone."),
+            .doc("Opens an account without a login; its wallet lives by its keys alone.")
+            .idempotent(),
     ]
 }
 
@@ -63,6 +67,13 @@ struct Credentials {
     username: String,
     #[serde(deserialize_with = "lenient::text")]
     password: String,
+    /// A one-time or recovery code where the account asks for one, if not in the header `X-OTP-Code`.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    otp_code: Option<String>,
+    /// In place of a code: a passkey's answer to `POST /api/v1/auth/passkey/start`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Map<String, Value>>,
 }
 
 #[expect(clippy::struct_field_names, reason = "the name is the wire contract's")]
@@ -118,6 +129,7 @@ async fn register(
             password_repeat: new.password_repeat,
             email: new.email,
             user_agent: user_agent(&request),
+            bearer: super::permission::token(&request),
         })
         .await?;
     Ok(logged_in(&house, login))
@@ -129,7 +141,10 @@ async fn login(
     house: Data<House>,
     Body(given): Body<Credentials>,
 ) -> Result<LoggedIn<Token>, Problem> {
-    let login = house.accounts.login(&given.username, given.password, user_agent(&request)).await?;
+    let visitor = visitor(&request, &house).await;
+    let (code, passkey) = (totp::code(&request, given.otp_code), given.passkey.map(super::passkeys::text));
+    let factor = passkey.as_deref().map_or(Factor::Code(code.as_deref()), Factor::Passkey);
+    let login = house.accounts.login(&given.username, given.password, factor, visitor).await?;
     Ok(logged_in(&house, login))
 }
 
@@ -165,31 +180,53 @@ async fn logout(_: Caller<Public>, request: HttpRequest, house: Data<House>) -> 
     Ok(LoggedIn { body: Done { status: "success" }, cookies })
 }
 
-fn user_agent(request: &HttpRequest) -> String {
+/// What the client calls itself.
+pub(super) fn user_agent(request: &HttpRequest) -> String {
     let header = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     header.unwrap_or_default().to_owned()
 }
 
-fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
-    let life = Duration::minutes(house.accounts.session_minutes());
-    let cookie = |name: &'static str, value: String, hidden: bool| {
-        Cookie::build(name, value)
-            .path("/")
-            .http_only(hidden)
-            .same_site(SameSite::Lax)
-            .secure(house.public_url.starts_with("https://"))
-            .max_age(life)
-            .finish()
+/// Who knocks. A login that comes with the request counts only while it lives.
+pub(super) async fn visitor(request: &HttpRequest, house: &House) -> Visitor {
+    let account = match super::permission::token(request) {
+        Some(token) => house.accounts.by_bearer(&token).await.ok(),
+        None => None,
     };
-    let cookies = vec![
-        cookie(SESSION_COOKIE, login.access_token.clone(), true),
-        cookie(AUTHORIZED_COOKIE, "true".to_owned(), false),
-        forgotten("is_access_token_expired"),
-    ];
+    let account = account.filter(|principal| principal.session().is_some());
+    Visitor {
+        user_agent: user_agent(request),
+        address: super::permission::client_address(request),
+        account: account.map(|principal| principal.account.clone()),
+    }
+}
+
+pub(super) fn logged_in(house: &House, login: Login) -> LoggedIn<Token> {
+    let cookies = login_cookies(house, &login);
     LoggedIn { body: Token { access_token: login.access_token, token_type: "bearer" }, cookies }
 }
 
-fn forgotten(name: &'static str) -> Cookie<'static> {
+/// A cookie that lives as long as a login.
+pub(super) fn keep(house: &House, name: &'static str, value: String, hidden: bool) -> Cookie<'static> {
+    Cookie::build(name, value)
+        .path("/")
+        .http_only(hidden)
+        .same_site(SameSite::Lax)
+        .secure(house.public_url.starts_with("https://"))
+        .max_age(Duration::minutes(house.accounts.session_minutes()))
+        .finish()
+}
+
+/// What a browser remembers of a login.
+pub(super) fn login_cookies(house: &House, login: &Login) -> Vec<Cookie<'static>> {
+    vec![
+        keep(house, SESSION_COOKIE, login.access_token.clone(), true),
+        keep(house, AUTHORIZED_COOKIE, "true".to_owned(), false),
+        forgotten("is_access_token_expired"),
+    ]
+}
+
+/// Makes a browser forget a cookie.
+pub(super) fn forgotten(name: &'static str) -> Cookie<'static> {
     let mut cookie = Cookie::build(name, "").path("/").same_site(SameSite::Lax).finish();
     cookie.make_removal();
     cookie.set_path("/");

@@ -22,19 +22,35 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let mut bytes = web::BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
-                if bytes.len() + chunk.len() > BODY_MAX {
-                    return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            parse(&bytes).map(Body)
-        })
+        let payload = payload.take();
+        Box::pin(async move { parse(&read(payload).await?).map(Body) })
     }
+}
+
+/// A body as it came, whatever it is.
+pub struct RawBody(pub web::BytesMut);
+
+impl FromRequest for RawBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move { read(payload).await.map(RawBody) })
+    }
+}
+
+/// The whole body, if it is not too large.
+pub async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Problem::invalid(format!("The body could not be read: {error}.")))?;
+        if bytes.len() + chunk.len() > BODY_MAX {
+            return Err(Problem::new(Code::BodyTooLarge, format!("A body has at most {BODY_MAX} bytes.")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -142,6 +158,22 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
         let part = request.match_info().iter().next().map(|(_, text)| text.to_owned()).unwrap_or_default();
         let part = percent_decoded(&part).replace('\0', "\u{fffd}");
         std::future::ready(part.parse().map(Self).map_err(|_| Problem::new(Code::NotFound, "Not Found")))
+    }
+}
+
+/// The two variable parts of a path.
+pub struct PathParts<A, B>(pub A, pub B);
+
+impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathParts<A, B> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut parts = request.match_info().iter().map(|(_, text)| percent_decoded(text).replace('\0', "\u{fffd}"));
+        let first = parts.next().and_then(|text| text.parse().ok());
+        let second = parts.next().and_then(|text| text.parse().ok());
+        let both = first.zip(second).map(|(first, second)| Self(first, second));
+        std::future::ready(both.ok_or_else(|| Problem::new(Code::NotFound, "Not Found")))
     }
 }
 

@@ -30,6 +30,12 @@ pub(super) fn opt_natural<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
+/// The same for a value that may be cleared: null is `Some(None)`; with `serde(default)`, absence is `None`.
+#[expect(clippy::option_option, reason = "absence keeps, null clears")]
+pub(super) fn change_natural<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    opt_natural(deserializer).map(Some)
+}
+
 /// A flag: true and false, 1 and 0, and the words for them.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     truth(&Value::deserialize(deserializer)?).map_err(D::Error::custom)

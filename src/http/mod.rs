@@ -2,20 +2,36 @@
 //! accounts or the ledger, and shapes what goes out; it decides nothing about money or rights.
 
 mod account;
+mod admin;
+mod acl_legacy;
+mod acls;
+mod anonymous;
+mod admission;
 mod answer;
+mod api_keys;
 mod auth;
 mod body;
+mod handed_out;
+mod impersonation;
+mod idempotency;
 mod lenient;
+mod nostr;
 mod openapi;
 mod operators;
+mod origin;
+mod passkeys;
 mod payments;
 mod permission;
 mod problem;
 mod route;
+mod sessions;
 mod shapes;
 mod sharing;
 mod shell;
+mod sso;
 mod system;
+mod tiers;
+mod totp;
 mod users;
 mod wallets;
 mod websocket;
@@ -29,6 +45,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Bytes, Data},
 };
+pub use admission::{Rules, rules};
 pub use permission::Permission;
 pub use problem::{Code, Problem};
 pub use route::Route;
@@ -43,6 +60,7 @@ use crate::{
     clock::Clock,
     domain::Time,
     events::Events,
+    idempotency::Idempotency,
     ledger::Ledger,
 };
 
@@ -54,6 +72,8 @@ pub struct House {
     pub ledger: Ledger,
     /// Live updates.
     pub events: Events,
+    /// Requests that may come twice.
+    pub idempotency: Idempotency,
     /// Time and randomness.
     pub clock: Clock,
     /// When the server started.
@@ -62,6 +82,8 @@ pub struct House {
     pub public_url: String,
     /// Every operation, numbered.
     pub catalogue: Arc<Catalogue>,
+    /// How requests of each operation are counted, and what they take.
+    pub rules: Rules,
     /// The OpenAPI document.
     pub openapi: Bytes,
     /// Turns true when the server begins to stop: connections that would go on for ever end then.
@@ -79,13 +101,25 @@ impl House {
 pub fn table() -> Vec<Route> {
     [
         route::under("Login", auth::routes()),
+        route::under("Login", nostr::routes()),
+        route::under("Login", sso::routes()),
         route::under("Account", account::routes()),
+        route::under("Login", anonymous::routes()),
+        route::under("Access lists", acls::routes()),
+        route::under("Access lists", acl_legacy::routes()),
+        route::under("API keys", api_keys::routes()),
+        route::under("Account", sessions::routes()),
+        route::under("Second factors", totp::routes()),
+        route::under("Second factors", passkeys::routes()),
+        route::under("Super user", impersonation::routes()),
         route::under("Wallets", wallets::routes()),
         route::under("Sharing", sharing::routes()),
         route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
+        route::under("Tiers", tiers::routes()),
         route::under("Super user", users::routes()),
+        route::under("Super user", admin::routes()),
         route::under("Server", system::routes()),
     ]
     .into_iter()
@@ -121,7 +155,7 @@ pub fn serve(socket: TcpListener, workers: usize, table: Arc<Vec<Route>>, house:
             .wrap(from_fn(shell::shell))
             .configure(|config| route::mount(&table, config))
             .default_service(web::to(move |request: HttpRequest| {
-                std::future::ready(fallback(&table_for_fallback, &request))
+                std::future::ready(admission::stranger(&request).map(|()| fallback(&table_for_fallback, &request)))
             }))
     })
     .workers(workers)
@@ -141,10 +175,11 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
         None => format!("{path}/"),
     };
     if route::knows(table, &other) && !path.contains("//") {
-        let info = request.connection_info();
         let query =
             if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
-        let location = format!("{}://{}{other}{query}", info.scheme(), info.host());
+        let scheme = if origin::is_https(request) { "https" } else { "http" };
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let location = format!("{scheme}://{host}{other}{query}");
         return HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish();
     }
     Problem::new(Code::NotFound, "Not Found").error_response()

@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 use super::{
-    body::{Body, List, Listable, Params, PathPart},
+    body::{Body, List, Listable, Params, PathPart, PathParts, RawBody},
     permission::{Caller, Permission},
     route::Route,
 };
@@ -237,6 +237,13 @@ impl<T: ToSchema> Argument for Body<T> {
         sketch.edit(|operation| operation.request_body(Some(body.build())));
     }
 }
+impl Argument for RawBody {
+    fn describe(sketch: &mut Sketch) {
+        let any = Content::new(Some(ObjectBuilder::new().schema_type(Type::Object)));
+        let body = RequestBodyBuilder::new().content("application/json", any).required(Some(Required::False));
+        sketch.edit(|operation| operation.request_body(Some(body.build())));
+    }
+}
 impl<T: IntoParams> Argument for Params<T> {
     fn describe(sketch: &mut Sketch) {
         sketch.edit(|operation| operation.parameters(Some(T::into_params(|| Some(ParameterIn::Query)))));
@@ -246,6 +253,13 @@ impl<T> Argument for PathPart<T> {
     fn describe(sketch: &mut Sketch) {
         let names = sketch.path.split(['{', '}']).skip(1).step_by(2);
         if let Some(name) = names.map(|name| name.split(':').next().unwrap_or(name)).next() {
+            sketch.parameter(name, Type::String, ParameterIn::Path, "");
+        }
+    }
+}
+impl<A, B> Argument for PathParts<A, B> {
+    fn describe(sketch: &mut Sketch) {
+        for name in sketch.path.split(['{', '}']).skip(1).step_by(2) {
             sketch.parameter(name, Type::String, ParameterIn::Path, "");
         }
     }
@@ -287,6 +301,12 @@ impl<T: ToSchema> Answer for super::answer::LoggedIn<T> {
 impl Answer for super::answer::Page {
     fn describe(sketch: &mut Sketch) {
         sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A page or a file.")));
+    }
+}
+impl<const STATUS: u16> Answer for super::answer::Elsewhere<STATUS> {
+    fn describe(sketch: &mut Sketch) {
+        let response = ResponseBuilder::new().description("Sends the browser on.");
+        sketch.edit(|operation| operation.response(STATUS.to_string(), response));
     }
 }
 impl Answer for super::answer::Switched {

@@ -3,12 +3,14 @@
 //! Which credential carries which right is one table, `accounts::policy::Family::rights`. Here a request's
 //! credential becomes a principal, once, and the route's own bit is looked up in what it allows.
 
-use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
 
 use super::{
     House,
+    admission::{self, Door},
+    origin::client_address,
     problem::{Code, Problem},
     route,
 };
@@ -72,8 +74,8 @@ impl Permission for Public {
     type Proof = ();
     const RIGHTS: &'static [(&'static str, Right)] = &[("", Right::Public)];
 
-    fn check(_: HttpRequest) -> impl Future<Output = Result<(), Problem>> + 'static {
-        std::future::ready(Ok(()))
+    fn check(request: HttpRequest) -> impl Future<Output = Result<(), Problem>> + 'static {
+        std::future::ready(admission::may_publicly(&request))
     }
 }
 
@@ -176,16 +178,17 @@ macro_rules! account_permission {
                 async move {
                     let number = number_of(&request)?;
                     let principal = account_principal(&request).await?;
-                    if principal.policy.routes.contains(number) {
-                        Ok(principal)
-                    } else {
-                        Err(refusal(&request, &principal, number))
-                    }
+                    may(&request, &principal, number)?;
+                    Ok(principal)
                 }
             }
         }
     };
 }
+account_permission!(
+    /// May ask what his credential allows.
+    Introspect
+);
 account_permission!(
     /// May see and use all of the account's wallets.
     Wallets
@@ -208,18 +211,28 @@ account_permission!(
 );
 
 /// Who calls a route of wallets: by a wallet's key, or by any other credential.
-async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+pub(super) async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+    if let Some(known) = admission::known(request, Door::Wallet) {
+        return known;
+    }
     let house = house(request)?;
     let principal = match (api_key(request), token(request)) {
         (Some(key), _) => house.accounts.by_api_key(&key).await?,
         (None, Some(token)) => house.accounts.by_bearer(&token).await?,
+        (None, None) if parameter(request, "api-key").is_some() => {
+            let text = "Keys are not accepted in the query string here: send yours in the header X-Api-Key.";
+            return Err(AccountError::Unauthenticated(text).into());
+        }
         (None, None) => return Err(AccountError::Unauthenticated("No Api Key provided.").into()),
     };
     from_here(request, principal)
 }
 
 /// Who calls a route of the account: wallet keys are no answer to that.
-async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+pub(super) async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
+    if let Some(known) = admission::known(request, Door::Account) {
+        return known;
+    }
     let house = house(request)?;
     let handed_out = api_key(request).filter(|key| HandedOut::resembles(key));
     let principal = match (handed_out, token(request)) {
@@ -230,23 +243,18 @@ async fn account_principal(request: &HttpRequest) -> Result<Arc<Principal>, Prob
     from_here(request, principal)
 }
 
-/// Some credentials are good from some networks only.
+/// Some credentials are good from some networks only. What is good is used from here.
 fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
-    if principal.policy.sources.is_empty() {
+    // who calls is left with the request, for those who wrap its handler
+    request.extensions_mut().insert(Arc::clone(&principal));
+    let address = client_address(request);
+    let admitted = principal.policy.sources.is_empty() || address.is_some_and(|from| principal.policy.admits(from));
+    if admitted {
+        house(request)?.accounts.note_use(&principal, address);
         return Ok(principal);
     }
-    match client_address(request) {
-        Some(address) if principal.policy.admits(address) => Ok(principal),
-        _ => {
-            let text = format!("This {} may not be used from this address.", principal.family.name());
-            Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
-        }
-    }
-}
-
-/// The address that the request came from.
-pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
+    let text = format!("This {} may not be used from this address.", principal.family.name());
+    Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
 }
 
 /// The wallet that the caller acts on, and what he may do there: with a wallet that somebody shares with him only
@@ -261,9 +269,13 @@ async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<W
     Ok(WalletCaller { principal, wallet })
 }
 
-/// Is this operation one of those that the caller's credential allows?
+/// Is this operation one of those that the caller's credential allows, and his tier?
 fn may(request: &HttpRequest, principal: &Principal, number: usize) -> Result<(), Problem> {
-    if principal.policy.routes.contains(number) { Ok(()) } else { Err(refusal(request, principal, number)) }
+    if !principal.policy.routes.contains(number) {
+        return Err(refusal(request, principal, number));
+    }
+    let house = house(request)?;
+    admission::may(&house, principal, number)
 }
 
 /// Names the right that is missing.
@@ -321,10 +333,18 @@ fn house(request: &HttpRequest) -> Result<Data<House>, Problem> {
     request.app_data::<Data<House>>().cloned().ok_or_else(|| Problem::new(Code::Internal, "Unexpected error!"))
 }
 
-/// The API key of the header, or else of the query string.
+/// The API key of the header, or else of the query string where the operator allows it.
 fn api_key(request: &HttpRequest) -> Option<String> {
     let header = header_text(request, "x-api-key").filter(|key| !key.is_empty());
-    header.map(str::to_owned).or_else(|| parameter(request, "api-key"))
+    header.map(str::to_owned).or_else(|| {
+        let allowed = house(request).is_ok_and(|house| house.ledger.limits().tiers.allow_query_keys);
+        parameter(request, "api-key").filter(|_| allowed)
+    })
+}
+
+/// Does the request show a credential, of whatever worth?
+pub(super) fn shows_credential(request: &HttpRequest) -> bool {
+    api_key(request).is_some() || token(request).is_some()
 }
 
 /// The bearer token of the header, or else of the session cookie.

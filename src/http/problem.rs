@@ -3,7 +3,10 @@
 //! `{"detail": …, "code": "insufficient_balance", "request_id": "…"}`, and for payments also
 //! `"status": "failed" | "pending" | "success"`. What went wrong inside goes to the log only.
 
-use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{accounts::AccountError, ledger::LedgerError};
@@ -42,20 +45,40 @@ codes! {
     FeeLimitUnsupported = "fee_limit_unsupported", 400;
     /// Nothing usable was presented.
     Unauthenticated = "unauthenticated", 401;
+    /// The account asks for a one-time code besides; send it in the header X-OTP-Code.
+    OtpRequired = "otp_required", 401;
     /// The credential does not carry the right.
     Forbidden = "forbidden", 403;
+    /// The same of somebody who is logged in: this needs a fresh one-time code.
+    OtpToGoOn = "otp_required", 403;
+    /// More than the credential may pay at once.
+    LimitExceeded = "limit_exceeded", 403;
+    /// More than is left of a budget of the credential.
+    BudgetExceeded = "budget_exceeded", 403;
     /// There is no such thing, or it is somebody else's.
     NotFound = "not_found", 404;
     /// The path knows other methods; see the header Allow.
     MethodNotAllowed = "method_not_allowed", 405;
+    /// Too many failed logins; the header Retry-After says how many seconds to wait.
+    TooManyAttempts = "too_many_attempts", 429;
     /// The request took too long to arrive.
     RequestTimeout = "request_timeout", 408;
+    /// A request with the same Idempotency-Key is still under way.
+    IdempotencyInProgress = "idempotency_in_progress", 409;
+    /// The Idempotency-Key was used for another request.
+    IdempotencyMismatch = "idempotency_mismatch", 422;
     /// The body is larger than any request needs.
     BodyTooLarge = "body_too_large", 413;
+    /// Too many requests: see `retry_after` and the header Retry-After.
+    RateLimited = "rate_limited", 429;
+    /// Too many wrong one-time codes; no code is looked at for a while.
+    TooManyCodes = "too_many_codes", 429;
     /// Something unforeseen; the log has it under the request id.
     Internal = "internal_error", 500;
     /// The database cannot be written or read now.
     DatabaseUnavailable = "database_unavailable", 503;
+    /// The login provider cannot be asked now.
+    LoginProviderUnavailable = "login_provider_unavailable", 503;
     /// The Lightning node cannot be reached now.
     FundingSourceUnavailable = "funding_source_unavailable", 503;
     /// The payment request cannot be read.
@@ -172,12 +195,15 @@ impl ResponseError for Problem {
     /// The shell writes the body, because only it knows the request's id.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
+        if let Some(seconds) = self.more.get("retry_after").and_then(Value::as_i64) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self.clone());
         response
     }
 }
 
-fn store_problem(unavailable: bool, cause: &str) -> Problem {
+pub(super) fn store_problem(unavailable: bool, cause: &str) -> Problem {
     if unavailable {
         let text = "The database is not available now; nothing was changed. Try again later.";
         Problem::new(Code::DatabaseUnavailable, text).because(cause)
@@ -192,9 +218,29 @@ impl From<AccountError> for Problem {
         match &error {
             AccountError::Unauthenticated(_) => Self::new(Code::Unauthenticated, text),
             AccountError::Forbidden(_) => Self::new(Code::Forbidden, text),
+            AccountError::Beyond(beyond) => {
+                let problem = Self::new(Code::Forbidden, text);
+                let problem = match &beyond.missing {
+                    Some((right, endpoint)) => {
+                        problem.with("missing_right", right.name()).with("missing_endpoint", endpoint.as_str())
+                    }
+                    None => problem,
+                };
+                match beyond.exceeded {
+                    Some(limit) => problem.with("exceeded", limit),
+                    None => problem,
+                }
+            }
+            AccountError::OtpRequired => Self::new(Code::OtpRequired, text).with("header", "X-OTP-Code"),
+            AccountError::OtpToGoOn => Self::new(Code::OtpToGoOn, text).with("header", "X-OTP-Code"),
+            AccountError::TooManyCodes => Self::new(Code::TooManyCodes, text),
             AccountError::Missing(_) => Self::new(Code::NotFound, text),
             AccountError::WalletNotNamed => Self::new(Code::WalletNotNamed, text),
             AccountError::Invalid(_) => Self::new(Code::InvalidRequest, text),
+            AccountError::TooManyAttempts { retry_after } => {
+                Self::new(Code::TooManyAttempts, text).with("retry_after", *retry_after)
+            }
+            AccountError::ProviderDown(_) => Self::new(Code::LoginProviderUnavailable, text.clone()).because(&text),
             AccountError::Store(store) => store_problem(store.is_unavailable(), &text),
         }
     }
@@ -209,13 +255,23 @@ impl From<LedgerError> for Problem {
             LedgerError::WrongNetwork { .. } => payment(Code::WrongNetwork, "failed"),
             LedgerError::Amountless => payment(Code::AmountlessInvoice, "failed"),
             LedgerError::TooHigh { .. } => payment(Code::AmountTooHigh, "failed"),
+            LedgerError::LimitExceeded { limit } => {
+                payment(Code::LimitExceeded, "failed").with("exceeded", "max_amount_msat").with("limit", limit.0)
+            }
+            LedgerError::BudgetExceeded { limit, left, resets_at } => payment(Code::BudgetExceeded, "failed")
+                .with("exceeded", "budget_msat")
+                .with("limit", limit.0)
+                .with("left_msat", left.0)
+                .with("resets_at", resets_at.to_string()),
             LedgerError::Expired => payment(Code::InvoiceExpired, "failed"),
             LedgerError::InsufficientBalance => payment(Code::InsufficientBalance, "failed"),
             LedgerError::ReserveNeeded { needed, .. } => {
                 payment(Code::FeeReserveNeeded, "failed").with("needed_msat", needed.0)
             }
             LedgerError::NoFeeLimit => payment(Code::FeeLimitUnsupported, "failed"),
-            LedgerError::InternalAlreadyPaid => payment(Code::AlreadyPaid, "failed"),
+            LedgerError::InternalAlreadyPaid(first) => {
+                payment(Code::AlreadyPaid, "failed").with("checking_id", first.checking_id)
+            }
             LedgerError::StillPending(first) => {
                 payment(Code::PaymentPending, "pending").with("checking_id", first.checking_id)
             }

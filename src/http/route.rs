@@ -8,14 +8,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{
-    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder,
+    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, dev,
     guard::{Guard, GuardContext},
     http::{Method, header},
     web,
 };
-use utoipa::openapi::path::Operation as Described;
+use utoipa::openapi::{
+    Required,
+    path::{Operation as Described, ParameterBuilder, ParameterIn},
+    schema::{ObjectBuilder, Type},
+};
 
 use super::{
+    admission,
+    idempotency,
     openapi::{Answer, Arguments, Sketch},
     permission::{Admitted, Permission},
     problem::{Code, Problem},
@@ -31,7 +37,8 @@ pub struct Route {
     operations: Vec<(&'static str, Right)>,
     described: Described,
     schemas: super::openapi::Schemas,
-    handler: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
+    handler: Box<dyn Fn(bool) -> actix_web::Route + Send + Sync>,
+    idempotent: bool,
 }
 
 /// Declares a route. The handler's first argument must be `Caller` of the same permission.
@@ -47,25 +54,40 @@ where
     H::Output::describe(&mut sketch);
     let (described, schemas) = sketch.finish();
     let operations = P::RIGHTS.to_vec();
-    let serve = move || {
+    let serve = move |idempotent| {
         let handler = handler.clone();
-        web::to(move |request, payload| answer::<P, H, Args>(handler.clone(), request, payload))
+        web::to(move |request, payload| answer::<P, H, Args>(handler.clone(), request, payload, idempotent))
     };
-    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(serve) }
+    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(serve), idempotent: false }
 }
 
 /// Answers a request. Who calls is asked before anything else of it is looked at.
-async fn answer<P, H, Args>(handler: H, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error>
+async fn answer<P, H, Args>(
+    handler: H,
+    request: HttpRequest,
+    payload: web::Payload,
+    idempotent: bool,
+) -> Result<HttpResponse, Error>
 where
     P: Permission,
     H: Handler<Args>,
     Args: FromRequest,
     H::Output: Responder + 'static,
 {
+    admission::admit(&request, admission::Door::of(P::RIGHTS)).await?;
     let proof = P::check(request.clone()).await?;
     request.extensions_mut().insert(Admitted::<P>(proof));
-    let args = Args::from_request(&request, &mut payload.into_inner()).await.map_err(Into::into)?;
-    Ok(handler.call(args).await.respond_to(&request).map_into_boxed_body())
+    let execute = async move |request: HttpRequest, mut payload: dev::Payload| {
+        let args = Args::from_request(&request, &mut payload).await.map_err(Into::into)?;
+        Ok(handler.call(args).await.respond_to(&request).map_into_boxed_body())
+    };
+    let payload = payload.into_inner();
+    if !(idempotent && idempotency::is_asked(&request)) {
+        return execute(request, payload).await;
+    }
+    let execute =
+        async move |request, payload| execute(request, payload).await.unwrap_or_else(HttpResponse::from_error);
+    Ok(idempotency::once(request, payload, execute).await)
 }
 
 impl Route {
@@ -77,9 +99,28 @@ impl Route {
         self
     }
 
+    /// Lets clients repeat it without doing it twice: it knows the header `Idempotency-Key`. For every route that
+    /// moves money or hands out a secret. Where what it does must never be done twice, its handler passes
+    /// [`idempotency::Once`] on to the ledger.
+    pub fn idempotent(mut self) -> Self {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(idempotency::ABOUT))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        self.described.parameters.get_or_insert_default().push(key.build());
+        Self { idempotent: true, ..self }
+    }
+
     /// Its method and path.
     pub fn name(&self) -> (&Method, &'static str) {
         (&self.method, self.path)
+    }
+
+    /// The heading that it stands under.
+    pub fn tag(&self) -> &'static str {
+        self.tag
     }
 
     /// Its operations: the name of each thing it does (empty where it does one) and what that asks for.
@@ -154,9 +195,11 @@ pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
         let allow = allow.join(", ");
         let resource = routes.into_iter().fold(web::resource(path.as_str()), |resource, (number, route)| {
             let guard = Numbered { method: route.method.clone(), number };
-            resource.route((route.handler)().guard(guard))
+            resource.route((route.handler)(route.idempotent).guard(guard))
         });
-        config.service(resource.default_service(web::to(move || std::future::ready(not_allowed(&allow)))));
+        config.service(resource.default_service(web::to(move |request: HttpRequest| {
+            std::future::ready(admission::stranger(&request).map(|()| not_allowed(&allow)))
+        })));
     }
 }
 

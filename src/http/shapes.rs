@@ -262,7 +262,7 @@ impl UserShape {
 /// The profile: what the person said of himself over what the server says.
 fn profile(account: &Account) -> Value {
     let mut profile = json!({
-        "email_verified": false,
+        "email_verified": account.email_verified,
         "first_name": null,
         "last_name": null,
         "display_name": null,

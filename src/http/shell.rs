@@ -2,12 +2,12 @@
 //! a line in the log.
 
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{self, ContentEncoding, HeaderName, HeaderValue},
+        header::{self, ContentEncoding, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
@@ -17,10 +17,14 @@ use super::{
     House,
     problem::{Code, Problem},
 };
+use crate::accounts::Counted;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bodies from this size on are compressed for clients that take it.
 const COMPRESS_FROM: u64 = 1000;
+
+/// The request's id, for whoever writes its answer.
+pub struct RequestId(pub String);
 
 /// Wraps every request.
 pub async fn shell(
@@ -28,6 +32,7 @@ pub async fn shell(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     if is_preflight(&request) {
         let (request, _) = request.into_parts();
         return Ok(finish(ServiceResponse::new(request, preflight()), &id));
@@ -75,7 +80,10 @@ fn is_preflight(request: &ServiceRequest) -> bool {
 fn preflight() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization, Content-Type, X-Api-Key, X-Wallet-Id"))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "*, Authorization, Content-Type, Idempotency-Key, X-Api-Key, X-Wallet-Id",
+        ))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body("OK")
@@ -126,9 +134,23 @@ fn compressed(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
         .map_into_boxed_body()
 }
 
+/// What is left of the caller's requests.
+fn count_down(headers: &mut HeaderMap, counted: &Counted) {
+    headers.insert(HeaderName::from_static("ratelimit-limit"), counted.limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), counted.remaining.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), counted.reset_seconds.into());
+    if let Some(wait) = counted.retry_after {
+        headers.insert(header::RETRY_AFTER, wait.into());
+    }
+}
+
 fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let counted = response.request().extensions().get::<Counted>().cloned();
+    if let Some(counted) = counted {
+        count_down(response.headers_mut(), &counted);
     }
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let request = response.request();

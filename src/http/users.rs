@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{
     House,
     body::Body,
+    idempotency::Once,
     lenient,
     permission::{Caller, SuperUser},
     problem::{Code, Problem},
@@ -20,7 +21,8 @@ use crate::{domain::Msat, ledger::LedgerError};
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::PUT, "/users/api/v1/balance", SuperUser, put_balance)
-            .doc("Adds satoshi to a wallet, or takes them with a negative amount."),
+            .doc("Adds satoshi to a wallet, or takes them with a negative amount.")
+            .idempotent(),
         route(Method::POST, "/admin/api/v1/simulation/pay", SuperUser, pay)
             .doc("Pays an invoice of this server from outside; only on a simulated node."),
         route(Method::POST, "/admin/api/v1/simulation/invoice", SuperUser, invoice).doc(
@@ -78,13 +80,14 @@ struct Issued {
 async fn put_balance(
     _: Caller<SuperUser>,
     house: Data<House>,
+    Once(once): Once,
     Body(change): Body<Change>,
 ) -> Result<Json<&'static str>, Problem> {
     let no_wallet = || Problem::new(Code::NotFound, "Wallet not found.");
     let wallet = change.id.parse().map_err(|()| no_wallet())?;
     let amount = Msat::from_sat(change.amount)
         .ok_or_else(|| Problem::field("amount", "more satoshi than there are", "value_error.number.not_le"))?;
-    match house.ledger.adjust(wallet, amount).await {
+    match house.ledger.adjust_once(wallet, amount, once).await {
         Ok(_) => Ok(Json("Balance updated.")),
         Err(LedgerError::Missing(_)) => Err(no_wallet()),
         Err(error) => Err(error.into()),

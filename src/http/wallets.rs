@@ -25,7 +25,7 @@ use crate::{
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/api/v1/wallet", WalletRead, read).doc("Reads the wallet's name, balance and keys.\nAn invoice key sees neither the wallet's id nor its admin key."),
-        route(Method::POST, "/api/v1/wallet", Wallets, create).doc("Makes a wallet."),
+        route(Method::POST, "/api/v1/wallet", Wallets, create).doc("Makes a wallet.").idempotent(),
         route(Method::PUT, "/api/v1/wallet", WalletManage, rename).doc("Renames the wallet."),
         route(Method::PATCH, "/api/v1/wallet", WalletManage, patch).doc("Changes how the wallet is named and shown."),
         route(Method::DELETE, "/api/v1/wallet", WalletManage, delete)
@@ -36,7 +36,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/wallet/{wallet_id}", Wallets, delete_own)
             .doc("Deletes one of the account's wallets. Its money and records stay, and come back when it is restored."),
         route(Method::PUT, "/api/v1/wallet/reset/{wallet_id}", Wallets, reset)
-            .doc("Gives one of the account's wallets new keys; the old ones stop at once."),
+            .doc("Gives one of the account's wallets new keys; the old ones stop at once.")
+            .idempotent(),
         route(Method::PUT, "/api/v1/wallet/undelete/{wallet_id}", Wallets, undelete)
             .doc("Restores a deleted wallet of the account."),
     ]

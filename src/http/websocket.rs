@@ -8,16 +8,17 @@ use actix_web::{
     rt,
     web::{Data, Payload},
 };
-use actix_ws::{AggregatedMessage, CloseCode, MessageStream, Session};
+use actix_ws::{AggregatedMessage, CloseCode, CloseReason, MessageStream, Session};
 use futures_util::StreamExt;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{
     House,
     answer::Switched,
     body::PathPart,
     permission::{Caller, Public},
-    problem::Problem,
+    problem::{Code, Problem},
     route::{Route, route},
     shapes::PaymentShape,
 };
@@ -28,6 +29,8 @@ use crate::{
 
 /// How often a silent connection is asked whether it still lives.
 const PING_EVERY: Duration = Duration::from_secs(20);
+/// Until a credential is looked up again when the database did not answer.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The largest frame a client may send; all are discarded.
 const FRAME_MAX: usize = 4096;
 
@@ -53,14 +56,21 @@ async fn listen(
     PathPart(item): PathPart<String>,
     payload: Payload,
 ) -> Result<Switched, Problem> {
-    let heard = match channel(&house, &item).await? {
-        Some((about, channel)) => Some((about, house.events.subscribe(channel).await.map_err(super::unavailable)?)),
-        None => None,
+    // taken before the key is looked at, so that no change after that is missed
+    let changes = house.accounts.changes();
+    let (heard, leave) = match channel(&house, &item).await? {
+        Some((about, channel)) => {
+            let heard = house.events.subscribe(channel.clone()).await.map_err(super::unavailable)?;
+            (Some((about, heard)), Some(Leave { item, channel, changes, unsure: false }))
+        }
+        None => (None, None),
     };
+    // whoever listens by a payment's hash shows no credential that could end
+    let leave = leave.filter(|leave| matches!(leave.channel, Channel::Wallet(_)));
     let upgraded = actix_ws::handle(&request, payload);
     let (response, session, frames) =
         upgraded.map_err(|error| Problem::invalid(format!("Not a websocket: {error}.")))?;
-    rt::spawn(converse(house, session, frames.max_frame_size(FRAME_MAX), heard));
+    rt::spawn(converse(house, session, frames.max_frame_size(FRAME_MAX), heard, leave));
     Ok(Switched(response))
 }
 
@@ -82,6 +92,7 @@ async fn converse(
     mut session: Session,
     frames: MessageStream,
     mut heard: Option<(About, Subscription)>,
+    mut leave: Option<Leave>,
 ) {
     let mut frames = std::pin::pin!(frames.aggregate_continuations());
     let mut ping = rt::time::interval(PING_EVERY);
@@ -101,6 +112,11 @@ async fn converse(
                 let _ = session.close(Some(CloseCode::Away.into())).await;
                 return;
             }
+            () = ended(&house, &mut leave) => {
+                let reason = CloseReason { code: CloseCode::Policy, description: Some("This key is not valid any more.".into()) };
+                let _ = session.close(Some(reason)).await;
+                return;
+            }
             _ = ping.tick() => session.ping(b"").await,
             message = next(&mut heard) => match message {
                 Some((about, message)) => match text(&house, about, &message) {
@@ -112,6 +128,35 @@ async fn converse(
         };
         if sent.is_err() {
             return;
+        }
+    }
+}
+
+/// The credential behind a connection, by whose leave it listens.
+struct Leave {
+    item: String,
+    channel: Channel,
+    changes: watch::Receiver<u64>,
+    /// The credential may have ended, and could not be looked up.
+    unsure: bool,
+}
+
+/// Returns when the credential behind the connection does not open its channel any more. May be dropped and called
+/// again at any time: what was not looked up yet is looked up then.
+async fn ended(house: &House, leave: &mut Option<Leave>) {
+    let Some(leave) = leave else { return std::future::pending().await };
+    loop {
+        if leave.unsure {
+            match channel(house, &leave.item).await {
+                Ok(Some((_, channel))) if channel == leave.channel => leave.unsure = false,
+                // the database is not there: nobody's credential can have ended in it, but look again soon
+                Err(problem) if problem.code() == Code::DatabaseUnavailable => rt::time::sleep(LOOK_AGAIN).await,
+                _ => return,
+            }
+        } else if leave.changes.changed().await.is_err() {
+            return;
+        } else {
+            leave.unsure = true;
         }
     }
 }

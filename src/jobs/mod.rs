@@ -10,12 +10,17 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{accounts::Accounts, clock::Clock, domain::Time, events::Events, ledger::Ledger, store::Store};
+use crate::{
+    accounts::Accounts, clock::Clock, domain::Time, events::Events, idempotency::KEPT_SECONDS, ledger::Ledger,
+    store::Store,
+};
 
 /// Between two looks at what is due.
 const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
+/// Between two writings of when credentials were last used.
+const USES_EVERY: Duration = Duration::from_secs(30);
 /// Before a lost node is called again: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
@@ -23,6 +28,11 @@ const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Between two self-checks.
 const CHECK_EVERY: Duration = Duration::from_hours(24);
+
+/// Between two looks at whether somebody paid for a tier.
+const TIERS_EVERY: Duration = Duration::from_secs(1);
+/// Between two rounds of forgetting callers that have not called for long.
+const CALLERS_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {
@@ -37,11 +47,37 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
         let accounts = people.clone();
         async move { warn("credentials", accounts.follow_changes().await) }
     }));
+    let used = accounts.clone();
+    jobs.spawn(every(USES_EVERY, move || {
+        let accounts = used.clone();
+        async move { warn("last uses", accounts.flush_uses().await) }
+    let (selling, forgetting, counting) = (accounts.clone(), accounts.clone(), accounts.clone());
+    jobs.spawn(every(TIERS_EVERY, move || {
+        let accounts = selling.clone();
+        async move { warn("tiers", accounts.grant_paid_tiers(None).await) }
+    }));
+    jobs.spawn(every(CLEAN_EVERY, move || {
+        let accounts = forgetting.clone();
+        async move { warn("tier orders", accounts.forget_stale_tier_orders().await) }
+    }));
+    jobs.spawn(every(CALLERS_EVERY, move || {
+        counting.forget_idle_callers();
+        std::future::ready(())
+    }));
     jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
+    let logins = accounts.clone();
+    jobs.spawn(every(CLEAN_EVERY, move || {
+        let accounts = logins.clone();
+        async move { warn("used login events", accounts.forget_events().await) }
+    }));
     let (store, clock) = (store.clone(), clock.clone());
     jobs.spawn(every(CLEAN_EVERY, move || {
-        let (store, before): (_, Time) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
-        async move { warn("outbox", store.event_forget(before).await) }
+        let (store, now) = (store.clone(), clock.now());
+        let (events, keys): (Time, Time) = (now.plus_seconds(-EVENTS_KEPT_SECONDS), now.plus_seconds(-KEPT_SECONDS));
+        async move {
+            warn("outbox", store.event_forget(events).await);
+            warn("idempotency", store.idempotency_forget(keys).await);
+        }
     }));
     let telling = events.clone();
     jobs.spawn(async move { telling.run().await });

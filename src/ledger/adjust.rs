@@ -12,6 +12,22 @@ impl Ledger {
     /// # Errors
     /// When the amount is zero or too large, there is no such wallet, or it does not hold so much.
     pub async fn adjust(&self, wallet: WalletId, amount: Msat) -> Result<Payment, LedgerError> {
+        self.adjust_once(wallet, amount, None).await
+    }
+
+    /// The same under a key: the change of a key is booked once.
+    ///
+    /// # Errors
+    /// As [`Self::adjust`].
+    pub async fn adjust_once(
+        &self,
+        wallet: WalletId,
+        amount: Msat,
+        once: Option<Vec<u8>>,
+    ) -> Result<Payment, LedgerError> {
+        if let Some(booked) = self.made_before(once.as_ref()).await? {
+            return Ok(booked);
+        }
         if amount.is_zero() {
             return Err(LedgerError::Invalid("Amount cannot be 0.".into()));
         }
@@ -47,6 +63,7 @@ impl Ledger {
             created_at: now,
             updated_at: now,
             next_check_at: None,
+            idempotency: once.clone(),
         };
         match self.store.adjust(Adjustment { payment }).await {
             Ok(posted) => {
@@ -58,6 +75,9 @@ impl Ledger {
             }
             Err(StoreError::Refused(Refusal::Missing(_))) => {
                 Err(LedgerError::Invalid("Balance change failed, amount exceeds maximum balance.".into()))
+            }
+            Err(error @ StoreError::Refused(Refusal::Taken(_))) => {
+                self.made_before(once.as_ref()).await?.ok_or(error.into())
             }
             Err(error) => Err(error.into()),
         }

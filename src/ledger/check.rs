@@ -41,6 +41,11 @@ impl Ledger {
         if audit.held != audit.in_flight {
             faults.push(format!("the journal holds {}, payments in flight hold {}", audit.held, audit.in_flight));
         }
+        for (credential, window, spent, charged) in &audit.wrong_budgets {
+            faults.push(format!(
+                "the budget of credential {credential} shows {spent} spent since {window}, its charges add up to {charged}"
+            ));
+        }
         Ok(Report { audit, node, faults })
     }
 }
@@ -66,7 +71,17 @@ impl fmt::Display for Report {
         if let Some(oldest) = audit.oldest_in_flight {
             writeln!(f, "oldest in flight  since {oldest}")?;
         }
-        writeln!(f, "alarms            {}", audit.alarms)?;
+        writeln!(f, "alarms            {}, {} of them open", audit.alarms, audit.open_alarms.len())?;
+        for alarm in &audit.open_alarms {
+            write!(f, "OPEN ALARM {}: {}", alarm.id, alarm.kind)?;
+            if let Some(hash) = &alarm.payment_hash {
+                write!(f, " on the payment with the hash {hash}")?;
+            }
+            writeln!(f, ": {}", alarm.detail)?;
+            if let Some(source) = &alarm.source {
+                writeln!(f, "  until it is acknowledged, nothing is sent through the {source} source")?;
+            }
+        }
         for fault in &self.faults {
             writeln!(f, "FAULT: {fault}")?;
         }

@@ -4,11 +4,16 @@
 //! node is told. 4. What the node says is booked. A crash before 2 is certain not to have sent
 //! anything, and the hold is given back; a crash after 2 may have sent it, and only the node can tell.
 
+use std::time::Duration;
+
 use super::{Ledger, LedgerError};
 use crate::{
     domain::{Msat, Payment, PaymentHash, Time, bolt11::Invoice},
     funding::{AttemptRef, Outcome, PaymentOrder},
-    store::types::{Failure, Posted, Settlement},
+    store::{
+        StoreError,
+        types::{Failure, Posted, Settlement},
+    },
 };
 
 /// The longest that a payment can stay in flight after its invoice expired: 2016 blocks, the largest
@@ -16,6 +21,8 @@ use crate::{
 const HTLC_LIFETIME_SECONDS: i64 = 2016 * 600;
 /// How often a node must not know a payment before that counts as an answer.
 const NOT_FOUND_TIMES: i64 = 2;
+/// Between two tries to book what the node said: at first, and at most.
+const BOOKING_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 /// The longest pause between two questions about the same payment.
 const PAUSE_MAX_SECONDS: i64 = 3600;
 
@@ -28,16 +35,38 @@ impl Ledger {
         amount: Msat,
     ) -> Result<Payment, LedgerError> {
         let (id, fee_limit) = (payment.id, payment.fee_limit_msat);
-        if !self.store.payment_dispatch(id, self.clock.now()).await? {
-            return self.current(payment).await;
+        match self.store.payment_dispatch(id, self.clock.now()).await {
+            Ok(true) => {}
+            Ok(false) => return self.current(payment).await,
+            Err(error) => {
+                // nobody but this task would have told the node: with or without the mark, nothing was sent
+                let reason = "the database failed before the payment was sent".to_owned();
+                self.conclude_surely(&payment, Outcome::NotSent(reason)).await?;
+                return Err(error.into());
+            }
         }
         let outcome = self.source.pay(PaymentOrder { attempt: id, invoice, amount, fee_limit }).await;
-        if let Outcome::NotSent(why) = &outcome {
-            self.conclude(&payment, outcome.clone()).await?;
-            return Err(LedgerError::SourceDown(why.clone()));
+        self.conclude_surely(&payment, outcome.clone()).await?;
+        if let Outcome::NotSent(why) = outcome {
+            return Err(LedgerError::SourceDown(why));
         }
-        self.conclude(&payment, outcome).await?;
         self.current(payment).await
+    }
+
+    /// Books what the node said to the one who paid, which nobody else heard and no later question may
+    /// bring up again: tries until the database takes it, or the server stops and its tasks with it.
+    async fn conclude_surely(&self, payment: &Payment, outcome: Outcome) -> Result<(), LedgerError> {
+        let mut pause = BOOKING_PAUSE.0;
+        loop {
+            match self.conclude(payment, outcome.clone()).await {
+                Err(LedgerError::Store(error)) if !matches!(error, StoreError::Refused(_)) => {
+                    tracing::warn!(payment = payment.id.0, %error, "the node's word is not booked yet; trying again");
+                }
+                done => return done,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(BOOKING_PAUSE.1);
+        }
     }
 
     /// Asks the node about an attempt and books what it says.

@@ -1,7 +1,7 @@
 //! Why the ledger did not do what it was asked.
 
 use crate::{
-    domain::{Msat, Payment, bolt11::NotAnInvoice},
+    domain::{Msat, Payment, Time, bolt11::NotAnInvoice},
     funding::SourceDown,
     store::{Refusal, StoreError},
 };
@@ -31,6 +31,22 @@ pub enum LedgerError {
         /// Allowed.
         max_sat: i64,
     },
+    /// Above what the credential may pay at once.
+    #[error("This credential may pay {limit} at most.")]
+    LimitExceeded {
+        /// The most.
+        limit: Msat,
+    },
+    /// The credential's budget, or one that it shares, does not reach for it.
+    #[error("This credential's budget has {left} left, fees included, until {resets_at}.")]
+    BudgetExceeded {
+        /// The most of a period.
+        limit: Msat,
+        /// What is left of it.
+        left: Msat,
+        /// When the next period begins.
+        resets_at: Time,
+    },
     /// The payment request has expired.
     #[error("Invoice expired.")]
     Expired,
@@ -48,9 +64,9 @@ pub enum LedgerError {
     /// The source cannot keep a fee limit, and the caller asked for one.
     #[error("The funding source cannot keep a routing fee limit; pay without fee_limit_msat.")]
     NoFeeLimit,
-    /// An invoice of this server that has been paid.
+    /// An invoice of this server that has been paid: by this payment, or as this receipt.
     #[error("Internal invoice already paid.")]
-    InternalAlreadyPaid,
+    InternalAlreadyPaid(Box<Payment>),
     /// The same payment hash is on its way.
     #[error("Payment is still pending.")]
     StillPending(Box<Payment>),
@@ -85,8 +101,10 @@ impl From<StoreError> for LedgerError {
                 _ => Self::StillPending(payment),
             },
             StoreError::Refused(Refusal::InsufficientBalance { .. }) => Self::InsufficientBalance,
+            StoreError::Refused(Refusal::BudgetExceeded(spent)) => (*spent).into(),
             StoreError::Refused(Refusal::Missing("payment" | "invoice")) => Self::Missing("Payment"),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet"),
+            StoreError::Refused(Refusal::Missing("alarm")) => Self::Missing("Alarm"),
             other => Self::Store(other),
         }
     }

@@ -30,6 +30,8 @@ pub struct InvoiceRequest {
     pub expiry_seconds: Option<u64>,
     /// What the caller attaches.
     pub annotations: Annotations,
+    /// Keyed hash of the key under which it is asked for: the invoice of a key is issued once.
+    pub once: Option<Vec<u8>>,
 }
 
 impl Ledger {
@@ -38,6 +40,9 @@ impl Ledger {
     /// # Errors
     /// When the amount is not allowed, the node refuses or is down, or the database is not available.
     pub async fn create_invoice(&self, request: InvoiceRequest) -> Result<Payment, LedgerError> {
+        if let Some(issued) = self.made_before(request.once.as_ref()).await? {
+            return Ok(issued);
+        }
         if request.amount <= Msat::ZERO {
             return Err(LedgerError::Amountless);
         }
@@ -84,9 +89,15 @@ impl Ledger {
             updated_at: now,
             // the node's stream tells of receipts; the question is asked once the invoice has expired
             next_check_at: Some(issued.expires_at.plus_seconds(1)),
+            idempotency: request.once.clone(),
         };
-        let id = self.store.invoice_create(invoice.clone()).await?;
-        Ok(invoice.numbered(id))
+        match self.store.invoice_create(invoice.clone()).await {
+            Ok(id) => Ok(invoice.numbered(id)),
+            Err(error @ StoreError::Refused(Refusal::Taken(_))) => {
+                self.made_before(request.once.as_ref()).await?.ok_or(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Books money that arrived at the node. Hearing of it again changes nothing; money for an invoice

@@ -11,6 +11,7 @@
 //! cut off runs as a task of the server's (`Ledger::spawn`).
 
 mod adjust;
+mod alarms;
 mod check;
 mod dispatch;
 mod error;
@@ -19,14 +20,17 @@ mod outgoing;
 mod outside;
 mod reconcile;
 mod records;
+mod spending;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+pub use alarms::{ALARMS, Alarm};
 pub use check::Report;
 pub use error::LedgerError;
 pub use incoming::InvoiceRequest;
 pub use outgoing::PayRequest;
 pub use records::{DailyTotals, HistoryGroup, HistoryRow, WalletTotals};
+pub use spending::Spent;
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use crate::{

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{Ledger, LedgerError, incoming::json};
 use crate::{
     domain::{
-        Kind, Msat, Payment, Status, WalletId,
+        Kind, Msat, Payment, PaymentHash, Status, WalletId,
         bolt11::{self, Invoice, Peek},
+        credential::Spender,
         payment::{Annotations, NewPayment},
     },
     store::{Refusal, StoreError, types::Transfer},
@@ -27,18 +28,15 @@ pub struct PayRequest {
     pub fee_limit: Option<Msat>,
     /// What the caller attaches.
     pub annotations: Annotations,
+    /// What bounds the payment beside the wallet's balance.
+    pub spender: Spender,
+    /// Keyed hash of the key under which it is asked for: the payment of a key is made once.
+    pub once: Option<Vec<u8>>,
 }
 
 impl Ledger {
-    /// Pays a payment request.
-    ///
-    /// A request that this server issued moves money between two wallets in one transaction. Any
-    /// other goes over Lightning, and the answer may be a payment that is still pending: then the
-    /// node has not said yet, and the money stays held until it does.
-    ///
-    /// # Errors
-    /// When the request cannot be paid; nothing was moved then, or everything was moved back.
-    pub async fn pay(&self, request: PayRequest) -> Result<Payment, LedgerError> {
+    /// Pays a payment request that nothing forbids to pay.
+    pub(super) async fn pay_now(&self, request: PayRequest) -> Result<Payment, LedgerError> {
         let peek = bolt11::peek(&request.bolt11)?;
         match self.pay_internally(&request, &peek).await {
             Err(NotOurs) => self.pay_externally(request, &peek.text).await,
@@ -58,7 +56,7 @@ impl Ledger {
             ..self.outgoing(request, peek)
         };
         let transfer = Transfer { payment, bolt11: peek.text.clone() };
-        Ok(match self.store.transfer(transfer).await {
+        Ok(match self.transfer(transfer, &request.spender).await {
             Ok(transferred) => {
                 self.bell.notify_waiters();
                 Ok(transferred.sent)
@@ -68,12 +66,12 @@ impl Ledger {
                 if invoice.bolt11 != peek.text {
                     return Err(NotOurs);
                 }
-                Err(match invoice.status {
-                    Status::Success => LedgerError::InternalAlreadyPaid,
-                    _ => LedgerError::Expired,
-                })
+                match invoice.status {
+                    Status::Success => Err(self.already_paid(invoice).await),
+                    _ => Err(LedgerError::Expired),
+                }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.refused(error, &peek.payment_hash).await),
         })
     }
 
@@ -97,12 +95,13 @@ impl Ledger {
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
             ..new
         };
-        let held = match self.store.hold(new).await {
+        let held = match self.hold(new, &request.spender).await {
             Ok(held) => held.payment,
             Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
                 return Err(self.too_poor(&request.wallet, amount, needed).await);
             }
-            Err(error) => return Err(error.into()),
+            Err(StoreError::Refused(Refusal::Missing("leave to send"))) => return Err(self.stopped().await),
+            Err(error) => return Err(self.refused(error, &peek.payment_hash).await),
         };
         let ledger = self.clone();
         let (attempt, id) = (held.clone(), held.id);
@@ -166,6 +165,28 @@ impl Ledger {
             created_at: now,
             updated_at: now,
             next_check_at: None,
+            idempotency: request.once.clone(),
+        }
+    }
+
+    /// Names the payment that paid an invoice of ours: the one from here, or else the receipt itself.
+    async fn already_paid(&self, invoice: Box<Payment>) -> LedgerError {
+        match self.store.attempt_by_hash(invoice.payment_hash.clone()).await {
+            Ok(attempt) => LedgerError::InternalAlreadyPaid(attempt.map_or(invoice, Box::new)),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Reads a refusal. Where others at the same hash came and went too fast to be named, one more look
+    /// may find who is there now.
+    async fn refused(&self, error: StoreError, hash: &PaymentHash) -> LedgerError {
+        if !matches!(error, StoreError::Refused(Refusal::Taken("payment hash"))) {
+            return error.into();
+        }
+        match self.store.attempt_by_hash(hash.clone()).await {
+            Ok(Some(live)) => StoreError::from(Refusal::AlreadyAttempted(Box::new(live))).into(),
+            Ok(None) => LedgerError::PaymentFailed("others tried it at the same moment; try again.".to_owned()),
+            Err(unavailable) => unavailable.into(),
         }
     }
 

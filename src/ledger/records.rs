@@ -88,7 +88,7 @@ impl Ledger {
     /// # Errors
     /// When the database is not available.
     pub async fn page(&self, scope: Scope, listing: Listing) -> Result<(Vec<Payment>, i64), LedgerError> {
-        let total = self.store.payment_count(scope.clone(), listing.clone()).await?;
+        let total = self.store.payment_total(scope.clone(), listing.clone(), self.clock.now()).await?;
         Ok((self.store.payment_list(scope, listing).await?, total))
     }
 

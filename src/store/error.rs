@@ -1,5 +1,6 @@
 //! How an operation of the store can end other than well.
 
+use super::types::Spent;
 use crate::domain::{Msat, Payment};
 
 /// Why the database did not do what it was asked. Nothing was written in any of these cases.
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// Somebody changed it since it was read.
     #[error("the {0} was changed meanwhile")]
     Changed(&'static str),
+    /// A budget does not reach for it.
+    #[error("a budget has {} left", .0.left())]
+    BudgetExceeded(Box<Spent>),
     /// It was done before, and may be done once.
     #[error("{0} was done before")]
     Done(&'static str),

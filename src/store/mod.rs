@@ -14,9 +14,10 @@ mod postgres;
 pub mod schema;
 #[expect(clippy::duplicate_mod, reason = "the query files are compiled once per database")]
 mod sqlite;
+mod totals;
 pub mod types;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 pub use error::{Refusal, StoreError};
 
@@ -26,6 +27,7 @@ use crate::domain::{Msat, WalletId};
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
+    totals: Arc<totals::Totals>,
 }
 
 #[derive(Clone)]
@@ -40,7 +42,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened or a migration fails.
     pub fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
-        Ok(Self { backend: Backend::Sqlite(sqlite::Sqlite::open(file)?) })
+        Ok(Self { backend: Backend::Sqlite(sqlite::Sqlite::open(file)?), totals: Arc::default() })
     }
 
     /// Connects to PostgreSQL and brings its tables up to date.
@@ -50,7 +52,7 @@ impl Store {
     /// # Errors
     /// When it cannot be reached or a migration fails.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { backend: Backend::Postgres(postgres::Postgres::open(url).await?) })
+        Ok(Self { backend: Backend::Postgres(postgres::Postgres::open(url).await?), totals: Arc::default() })
     }
 
     /// Which database this is, for people.

@@ -9,16 +9,26 @@ use super::{
     types::{
         Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, ShareChange,
         SpanTotals, Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
+        Settlement, SpanTotals, Transfer, Transferred,
+        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, TierGrant,
+        Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
+        Settlement, SpanTotals, Spent, Transfer, Transferred,
     },
 };
 use crate::domain::{
     Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
-    account::Session,
+    account::{Identity, Session},
     credential::{Acl, Credential, CredentialKind},
+    account::Session,
+    credential::{Acl, Budget, Credential, CredentialKind},
     event::Event,
+    factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
     filter::Listing,
     payment::{NewPayment, Scope},
     share::{OpenShare, Share},
+    tier::TierOrder,
     wallet::WalletPatch,
 };
 
@@ -71,6 +81,52 @@ operations! {
     write session_revoke(id: SessionId, at: Time) -> () = accounts::session_revoke;
     /// Ends all sessions of an account but one.
     write session_revoke_others(account: AccountId, keep: Option<SessionId>, at: Time) -> () = accounts::session_revoke_others;
+    /// Reads an account's logins that are alive, newest first.
+    read session_list(account: AccountId, now: Time) -> Vec<Session> = sessions::list;
+    /// Ends one login of this account; false when there is none to end.
+    write session_revoke_own(account: AccountId, id: SessionId, at: Time) -> bool = sessions::revoke_own;
+    /// Reads since when which keys sign session tokens, oldest first; none before the first rotation.
+    read session_key_list() -> Vec<(i64, Time)> = sessions::key_list;
+    /// Lets the next key sign session tokens; answers its number.
+    write session_key_rotate(at: Time) -> i64 = sessions::key_rotate;
+    /// Writes a key that resets a password, in place of the account's earlier one.
+    write reset_key_save(key: ResetKey) -> () = sessions::reset_key_save;
+    /// Reads the key that has this hash.
+    read reset_key_find(hash: Vec<u8>) -> Option<ResetKey> = sessions::reset_key_find;
+    /// Uses the key up: sets the password and ends all logins; false when somebody was faster.
+    write reset_key_use(hash: Vec<u8>, password_hash: String, at: Time) -> bool = sessions::reset_key_use;
+
+    /// Writes an account's secret of one-time codes, unless codes are on already.
+    write totp_begin(totp: Totp) -> bool = factors::totp_begin;
+    /// Reads what an account has of one-time codes.
+    read totp_find(account: AccountId) -> Option<Totp> = factors::totp_find;
+    /// Turns codes on; false when they are on, or the secret was replaced meanwhile.
+    write totp_enable(totp: Totp, recovery: Vec<Vec<u8>>) -> bool = factors::totp_enable;
+    /// Uses a step's code up; false when it, or a later one, was used before.
+    write totp_use(account: AccountId, step: i64) -> bool = factors::totp_use;
+    /// Uses a recovery code up; false when there is none such.
+    write recovery_code_use(account: AccountId, hash: Vec<u8>) -> bool = factors::recovery_code_use;
+    /// Counts the recovery codes that are left.
+    read recovery_code_count(account: AccountId) -> i64 = factors::recovery_code_count;
+    /// Says above which amount sends ask for a code.
+    write totp_set_above(account: AccountId, above_sat: Option<i64>) -> bool = factors::totp_set_above;
+    /// Forgets everything about an account's one-time codes.
+    write totp_end(account: AccountId) -> () = factors::totp_end;
+    /// Writes a challenge, and forgets those that ended before `now`.
+    write challenge_create(challenge: Challenge, now: Time) -> () = factors::challenge_create;
+    /// Takes a challenge away.
+    write challenge_take(id: String, kind: ChallengeKind) -> Option<Challenge> = factors::challenge_take;
+    /// Writes a new passkey.
+    write passkey_create(passkey: Passkey) -> () = factors::passkey_create;
+    /// Reads an account's passkeys, oldest first.
+    read passkey_list(account: AccountId) -> Vec<Passkey> = factors::passkey_list;
+    /// Reads the passkey that its device knows by this name.
+    read passkey_find(credential_id: Vec<u8>) -> Option<Passkey> = factors::passkey_find;
+    /// Notes a use; false when the passkey was removed or used meanwhile.
+    write passkey_used(passkey: Passkey, was: Vec<u8>) -> bool = factors::passkey_used;
+    /// Removes one of this account's; false when there is none such.
+    write passkey_delete(account: AccountId, id: String) -> bool = factors::passkey_delete;
+
     /// Reads a counter; 0 when it was never set.
     read counter(name: String) -> i64 = accounts::counter;
     /// Moves a counter forward; it never goes back.
@@ -88,14 +144,55 @@ operations! {
     write credential_revoke(account: AccountId, id: CredentialId, at: Time) -> bool = credentials::revoke;
     /// Notes when and from where credentials and sessions were used.
     write credential_used(uses: Vec<LastUse>) -> () = credentials::used;
-    /// Writes an access list, new or changed.
+    /// Reads when the secrets before the last rotation were last used, and from where.
+    read credential_old_uses(account: AccountId) -> Vec<(CredentialId, Time, Option<String>)> = credentials::old_uses;
+    /// Opens an anonymous account with its wallet and its key.
+    write anonymous_open(account: Account, wallet: Wallet, key: Credential) -> () = credentials::anonymous_open;
+    /// Makes an anonymous account somebody's, if it is still as it was when it was read, and ends its key.
+    write anonymous_claim(account: Account, was: Time, key: CredentialId, at: Time) -> () = credentials::anonymous_claim;
+    /// Writes a new access list and which credential made it, if it was one.
+    write acl_create(acl: Acl, maker: Option<CredentialId>) -> () = credentials::acl_create;
+    /// Writes a changed access list.
     write acl_save(acl: Acl) -> () = credentials::acl_save;
+    /// Writes a changed access list and ends its tokens but these.
+    write acl_replace(acl: Acl, keep: Vec<CredentialId>, at: Time) -> () = credentials::acl_replace;
+    /// Reads which credentials made access lists of an account.
+    read acl_makers(account: AccountId) -> Vec<(String, CredentialId)> = credentials::acl_makers;
     /// Reads an access list.
     read acl_find(id: String) -> Option<Acl> = credentials::acl_find;
     /// Reads an account's access lists, oldest first.
     read acl_list(account: AccountId) -> Vec<Acl> = credentials::acl_list;
     /// Deletes an access list and ends its tokens; false when there is none.
     write acl_delete(account: AccountId, id: String, at: Time) -> bool = credentials::acl_delete;
+
+    /// Writes an order of a tier.
+    write tier_order_create(order: TierOrder) -> () = tiers::create;
+    /// Reads an account's orders that were not granted and can still be, with their invoices, newest first.
+    read tier_order_open(account: AccountId, most: i64) -> Vec<(TierOrder, Payment)> = tiers::open;
+    /// Reads the orders, all or an account's, that are paid and were not granted.
+    read tier_order_paid(account: Option<AccountId>, most: i64) -> Vec<TierOrder> = tiers::paid;
+    /// Puts an account into the tier that it paid for; false when that was done before.
+    write tier_order_grant(grant: TierGrant) -> bool = tiers::grant;
+    /// Forgets orders older than this that nobody paid in time.
+    write tier_order_forget(before: Time) -> () = tiers::forget;
+    /// Puts an account into a tier; false when there is no such account.
+    write account_set_tier(account: AccountId, tier: String) -> bool = tiers::set;
+    /// Reads the account that a provider's subject opens.
+    read identity_account(provider: String, subject: String) -> Option<Account> = identities::account;
+    /// Writes a new account with its first wallet and the identity that opens it.
+    write identity_register(account: Account, wallet: Wallet, identity: Identity) -> () = identities::register;
+    /// Lets an identity open an account that is there; an e-mail that the provider verified is verified here too.
+    write identity_link(identity: Identity, verified_email: Option<String>) -> () = identities::link;
+    /// Reads the account of a Nostr key.
+    read account_by_pubkey(pubkey: String) -> Option<Account> = identities::by_pubkey;
+    /// Gives an account a Nostr key.
+    write account_set_pubkey(account: AccountId, pubkey: String) -> () = identities::set_pubkey;
+    /// Notes that a Nostr event was used; false when it was before.
+    write nostr_event_use(id: String, at: Time) -> bool = identities::use_event;
+    /// Forgets Nostr events that were used before this.
+    write nostr_event_forget(before: Time) -> () = identities::forget_events;
+    /// Does a live login of this account come from this address?
+    read session_seen_from(account: AccountId, address: String, now: Time) -> bool = identities::seen_from;
 
     /// Writes a new wallet.
     write wallet_create(wallet: Wallet) -> () = wallets::create;
@@ -145,6 +242,8 @@ operations! {
     read payment_list(scope: Scope, listing: Listing) -> Vec<Payment> = payments::list;
     /// Counts the payments of a listing, whatever its page.
     read payment_count(scope: Scope, listing: Listing) -> i64 = payments::count;
+    /// Counts the payments after one time up to another, and those after that.
+    snapshot payment_count_since(scope: Scope, after: Time, until: Time) -> (i64, i64) = payments::count_since;
     /// Sums payments by spans of so many microseconds.
     read payment_spans(scope: Scope, listing: Listing, span: i64) -> Vec<SpanTotals> = stats::spans;
     /// Counts and sums payments by one of their fields.
@@ -164,8 +263,14 @@ operations! {
 
     /// Moves money between two wallets and closes the invoice: all of it or nothing.
     post transfer(transfer: Transfer) -> Transferred = ledger::transfer;
-    /// Takes amount and fee cap out of the wallet and records the attempt.
+    /// The same by a credential with budgets: it is charged to each of them, or refused.
+    post transfer_within(transfer: Transfer, budgets: Vec<Budget>) -> Transferred = budgets::transfer;
+    /// Takes amount and fee cap out of the wallet and records the attempt, unless an open alarm stops its source.
     post hold(payment: NewPayment) -> Posted = ledger::hold;
+    /// The same by a credential with budgets: all that is held is charged to each of them, or refused.
+    post hold_within(payment: NewPayment, budgets: Vec<Budget>) -> Posted = budgets::hold;
+    /// Reads what was spent of a budget.
+    read budget_spent(budget: Budget, at: Time) -> Spent = budgets::spent;
     /// Marks an attempt as handed to the node; false when it was marked or ended before.
     write payment_dispatch(id: PaymentId, at: Time) -> bool = ledger::dispatch;
     /// Gives back the hold of an attempt that was never handed to the node; `None` when it was.
@@ -180,8 +285,31 @@ operations! {
     write invoice_expire(id: PaymentId, at: Time) -> bool = ledger::expire;
     /// Books the super user's addition or withdrawal.
     post adjust(adjustment: Adjustment) -> Posted = ledger::adjust;
+    /// Reads the oldest open alarm for which this funding source sends nothing.
+    read alarm_stopping(source: String) -> Option<Alarm> = alarms::stopping;
+    /// Reads a page of alarms and how many there are, newest first.
+    read alarm_page(listing: Listing) -> (Vec<Alarm>, i64) = alarms::page;
+    /// Notes who took note of an alarm, once; a source that only this alarm stopped sends again.
+    write alarm_acknowledge(by: Acknowledgement) -> Alarm = alarms::acknowledge;
     /// Reads the numbers that must agree.
     snapshot audit() -> Audit = check::audit;
+
+    /// Notes that a server is at a request; answers who was at it before, if anybody was.
+    write idempotency_claim(claim: Claim) -> Option<Claim> = idempotency::claim;
+    /// Reads who is at a request, and what was answered.
+    read idempotency_find(key_hash: Vec<u8>) -> Option<Claim> = idempotency::find;
+    /// Takes a request over from a server that is gone; false when somebody else did.
+    write idempotency_take_over(was: Claim, by: Claim) -> bool = idempotency::take_over;
+    /// Says that the server is still at a request.
+    write idempotency_renew(key_hash: Vec<u8>, owner: String, until: Time) -> () = idempotency::renew;
+    /// Keeps what was answered to a request.
+    write idempotency_answer(key_hash: Vec<u8>, owner: String, response: Vec<u8>) -> () = idempotency::answer;
+    /// Forgets a request of which nothing came.
+    write idempotency_give_up(key_hash: Vec<u8>, owner: String) -> () = idempotency::give_up;
+    /// Reads the payment that was asked for under a key.
+    read idempotency_payment(key_hash: Vec<u8>) -> Option<Payment> = idempotency::payment;
+    /// Forgets keys older than this.
+    write idempotency_forget(before: Time) -> () = idempotency::forget;
 
     /// Reads events after a position.
     read event_list(after: i64, most: i64) -> Vec<Event> = events::list;

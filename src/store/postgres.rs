@@ -20,6 +20,8 @@ pub(super) mod queries;
 
 /// The database that the queries are written for here.
 pub(super) type Db = diesel::pg::Pg;
+/// The number that this connection's last INSERT gave its row.
+const NEWEST_ID: &str = "lastval()";
 /// A connection to it.
 pub(super) type Conn = AsyncPgConnection;
 /// An operation: an async function of the connection, boxed so that it can change threads.

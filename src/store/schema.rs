@@ -32,6 +32,7 @@ diesel::table! {
         user_agent -> Text,
         last_used_at -> Nullable<BigInt>,
         last_used_ip -> Nullable<Text>,
+        impersonated_by -> Nullable<Text>,
     }
 }
 
@@ -65,6 +66,41 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         last_used_at -> Nullable<BigInt>,
         last_used_ip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    acl_makers (acl_id) {
+        acl_id -> Text,
+        credential_id -> Text,
+    budget_windows (credential_id, window_start) {
+        credential_id -> Text,
+        window_start -> BigInt,
+        spent_msat -> BigInt,
+    }
+}
+
+diesel::table! {
+    old_secret_uses (credential_id) {
+        credential_id -> Text,
+        last_used_at -> BigInt,
+        last_used_ip -> Nullable<Text>,
+    budget_charges (payment_id, credential_id) {
+        payment_id -> BigInt,
+        credential_id -> Text,
+        window_start -> BigInt,
+        amount_msat -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency (key_hash) {
+        key_hash -> Binary,
+        fields -> Text,
+        owner -> Text,
+        lease_until -> BigInt,
+        response -> Nullable<Binary>,
+        created_at -> BigInt,
     }
 }
 
@@ -149,6 +185,7 @@ diesel::table! {
         dispatched_at -> Nullable<BigInt>,
         next_check_at -> Nullable<BigInt>,
         checks -> BigInt,
+        idempotency -> Nullable<Binary>,
     }
 }
 
@@ -178,19 +215,112 @@ diesel::table! {
         id -> BigInt,
         payment_id -> Nullable<BigInt>,
         kind -> Text,
+        source -> Nullable<Text>,
         detail -> Text,
         created_at -> BigInt,
+        acknowledged_at -> Nullable<BigInt>,
+        acknowledged_by -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    tier_orders (payment_hash) {
+        payment_hash -> Text,
+        account_id -> Text,
+        tier -> Text,
+        price_msat -> BigInt,
+        created_at -> BigInt,
+        applied_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tier_orders, payments);
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        account_id -> Text,
+        email -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    nostr_events (id) {
+        id -> Text,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    totp (account_id) {
+        account_id -> Text,
+        secret_sealed -> Binary,
+        enabled -> Bool,
+        last_step -> BigInt,
+        above_sat -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    recovery_codes (account_id, code_hash) {
+        account_id -> Text,
+        code_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        credential_id -> Binary,
+        static_state -> Binary,
+        dynamic_state -> Binary,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    challenges (id) {
+        id -> Text,
+        kind -> Text,
+        account_id -> Nullable<Text>,
+        state -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reset_keys (account_id) {
+        account_id -> Text,
+        key_hash -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    session_keys (number) {
+        number -> BigInt,
+        since -> BigInt,
     }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    identities,
     sessions,
     acls,
+    acl_makers,
     credentials,
     shares,
+    old_secret_uses,
     wallets,
     payments,
     entries,
-    outbox
+    outbox,
+    idempotency,
+    alarms
 );

@@ -11,12 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-use diesel_async::{
-    SimpleAsyncConnection,
-    sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper},
-};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -24,15 +19,17 @@ use super::{StoreError, types::Posts};
 use crate::domain::{Msat, WalletId};
 
 mod balances;
+mod conn;
 #[path = "queries/mod.rs"]
 pub(super) mod queries;
 
 use balances::Balances;
+pub(super) use conn::Conn;
 
 /// The database that the queries are written for here.
 pub(super) type Db = diesel::sqlite::Sqlite;
-/// A connection to it.
-pub(super) type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
+/// The number that this connection's last INSERT gave its row.
+const NEWEST_ID: &str = "last_insert_rowid()";
 /// An operation: an async function of the connection, boxed so that it can change threads. It can be run
 /// again after what it did was rolled back.
 pub(super) type Op<T> = Box<dyn for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + Sync>;
@@ -51,22 +48,6 @@ const WRITER: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA f
 const READER: &str =
     "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;";
 
-/// Runs diesel's blocking work right where it is: the threads here are ours to block.
-pub(super) struct Inline;
-
-impl SpawnBlocking for Inline {
-    fn spawn_blocking<'a, R: Send + 'static>(
-        &mut self,
-        task: impl FnOnce() -> R + Send + 'static,
-    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
-        std::future::ready(Ok(task())).boxed()
-    }
-
-    fn get_runtime() -> Self {
-        Self
-    }
-}
-
 /// The database file, its writer and its readers. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Sqlite {
@@ -79,15 +60,12 @@ impl Sqlite {
     pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
         let url = file.to_str().ok_or_else(|| StoreError::Unavailable("the file's name is not UTF-8".into()))?;
         let mut writer = connect(url, WRITER)?;
-        writer
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(|error| StoreError::Unavailable(format!("migration: {error}")))?;
-        let readers =
-            (0..READERS).map(|_| connect(url, READER).map(SyncConnectionWrapper::new)).collect::<Result<_, _>>()?;
+        writer.migrate(MIGRATIONS).map_err(|error| StoreError::Unavailable(format!("migration: {error}")))?;
+        let readers = (0..READERS).map(|_| connect(url, READER)).collect::<Result<_, _>>()?;
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || write_loop(SyncConnectionWrapper::new(writer), jobs))
+            .spawn(move || write_loop(writer, jobs))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { writer: sender, readers: Arc::new(Readers::new(readers)), balances: Arc::default() })
     }
@@ -135,9 +113,9 @@ impl Sqlite {
         self.read(Box::new(move |conn| {
             let op = Arc::clone(&op);
             async move {
-                conn.batch_execute("BEGIN").await?;
+                conn.run("BEGIN")?;
                 let outcome = op(conn).await;
-                conn.batch_execute("ROLLBACK").await?;
+                conn.run("ROLLBACK")?;
                 outcome
             }
             .boxed()
@@ -158,10 +136,10 @@ impl Sqlite {
     }
 }
 
-fn connect(url: &str, pragmas: &str) -> Result<SqliteConnection, StoreError> {
+fn connect(url: &str, pragmas: &str) -> Result<Conn, StoreError> {
     let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{url}: {error}"));
-    let mut conn = SqliteConnection::establish(url).map_err(|error| unavailable(&error))?;
-    conn.batch_execute(pragmas).map_err(|error| unavailable(&error))?;
+    let mut conn = Conn::establish(url).map_err(|error| unavailable(&error))?;
+    conn.run(pragmas).map_err(|error| unavailable(&error))?;
     Ok(conn)
 }
 
@@ -169,7 +147,7 @@ fn closed() -> StoreError {
     StoreError::Unavailable("the server is shutting down".into())
 }
 
-/// Polls work that never waits because its connection is [`Inline`].
+/// Polls work that never waits because its connection is [`Conn`].
 fn run_inline<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     work.now_or_never().unwrap_or_else(|| Err(StoreError::Unavailable("an inline connection waited".into())))
 }
@@ -257,35 +235,31 @@ fn commit(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
     outcome.map_err(|error| {
         tracing::error!(%error, "a commit failed; its operations were not carried out");
         // fails when SQLite has rolled back by itself, which is as good
-        let _ = execute(conn, "ROLLBACK");
+        let _ = conn.run("ROLLBACK");
         error.to_string()
     })
 }
 
 /// All or nothing: false when one was refused, and then nothing was kept.
 fn together(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
-    execute(conn, "BEGIN IMMEDIATE")?;
+    conn.run("BEGIN IMMEDIATE")?;
     if batch.iter_mut().all(|job| job.run(conn)) {
-        execute(conn, "COMMIT")?;
+        conn.run("COMMIT")?;
         return Ok(true);
     }
     // fails when SQLite has rolled back by itself; the second run finds out why
-    let _ = execute(conn, "ROLLBACK");
+    let _ = conn.run("ROLLBACK");
     Ok(false)
 }
 
 /// Each with a savepoint of its own. Should SQLite roll back everything by itself (on a full disk), the
 /// savepoint is gone, and the batch ends there.
 fn apart(conn: &mut Conn, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    execute(conn, "BEGIN IMMEDIATE")?;
+    conn.run("BEGIN IMMEDIATE")?;
     for job in batch {
-        execute(conn, "SAVEPOINT op")?;
+        conn.run("SAVEPOINT op")?;
         let keep = job.run(conn);
-        execute(conn, if keep { "RELEASE op" } else { "ROLLBACK TO op; RELEASE op" })?;
+        conn.run(if keep { "RELEASE op" } else { "ROLLBACK TO op; RELEASE op" })?;
     }
-    execute(conn, "COMMIT")
-}
-
-fn execute(conn: &mut Conn, sql: &str) -> Result<(), StoreError> {
-    run_inline(conn.batch_execute(sql).map(|done| done.map_err(StoreError::from)))
+    Ok(conn.run("COMMIT")?)
 }

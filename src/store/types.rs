@@ -1,9 +1,15 @@
 //! What goes into and comes out of the store's operations beside the domain's own types.
 
+use diesel::prelude::{NullableExpressionMethods, Queryable, Selectable};
+
+use super::schema::payments;
 use crate::domain::{
     CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId,
     payment::NewPayment,
     share::{Share, ShareRights, ShareRole},
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
+    payment::NewPayment,
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.
@@ -52,11 +58,28 @@ pub struct Rotation {
     pub previous_until: Time,
 }
 
+/// A tier for an account that paid for it.
+#[derive(Debug, Clone)]
+pub struct TierGrant {
+    /// The order that was paid.
+    pub order: PaymentHash,
+    /// Whose.
+    pub account: AccountId,
+    /// The tier that the account is in.
+    pub was: String,
+    /// The tier that it gets.
+    pub tier: String,
+    /// When.
+    pub at: Time,
+}
+
 /// A use of a credential or a login.
 #[derive(Debug, Clone)]
 pub struct LastUse {
     /// The credential, if it was one.
     pub credential: Option<CredentialId>,
+    /// Was it the credential's secret before its last rotation?
+    pub old_secret: bool,
     /// The login, if it was one.
     pub session: Option<SessionId>,
     /// When.
@@ -163,6 +186,68 @@ pub struct Adjustment {
     pub payment: NewPayment,
 }
 
+text_enum! {
+    /// Why a person is called.
+    AlarmKind {
+        /// The source charged more for routing than it was allowed.
+        FeeAboveLimit = "fee_above_limit",
+        /// The source says paid of what it had said failed.
+        LateSuccess = "late_success",
+        /// An invoice that was paid inside was paid from outside as well.
+        PaidTwice = "paid_twice",
+    }
+}
+
+impl AlarmKind {
+    /// Did the source break its word, so that no more money is entrusted to it until a person looked?
+    pub fn stops_source(self) -> bool {
+        match self {
+            Self::FeeAboveLimit | Self::LateSuccess => true,
+            Self::PaidTwice => false,
+        }
+    }
+}
+
+/// Something that a person has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = super::schema::alarms)]
+pub struct Alarm {
+    /// Its number; larger is later.
+    pub id: i64,
+    /// What happened.
+    pub kind: AlarmKind,
+    /// The funding source that sends nothing more until this is acknowledged; `None` when it stops none.
+    pub source: Option<String>,
+    /// What happened, for people.
+    pub detail: String,
+    /// When.
+    pub created_at: Time,
+    /// When somebody took note.
+    pub acknowledged_at: Option<Time>,
+    /// Who.
+    pub acknowledged_by: Option<AccountId>,
+    /// What that person wrote about it.
+    pub note: Option<String>,
+    /// Which payment it is about.
+    pub payment_id: Option<PaymentId>,
+    /// That payment's hash.
+    #[diesel(select_expression = payments::payment_hash.nullable())]
+    pub payment_hash: Option<PaymentHash>,
+}
+
+/// A person takes note of an alarm.
+#[derive(Debug, Clone)]
+pub struct Acknowledgement {
+    /// Which alarm.
+    pub id: i64,
+    /// Who.
+    pub by: AccountId,
+    /// What there is to say about it.
+    pub note: Option<String>,
+    /// When.
+    pub at: Time,
+}
+
 /// Totals of payments in a span of time.
 #[derive(Debug, Clone, diesel::QueryableByName, PartialEq, Eq)]
 pub struct SpanTotals {
@@ -223,8 +308,48 @@ pub struct Audit {
     pub suspense: Msat,
     /// Money that the server lost.
     pub loss: Msat,
+    /// Windows of budgets that are not the sum of their charges: credential, beginning, what is written, the sum.
+    pub wrong_budgets: Vec<(CredentialId, Time, Msat, Msat)>,
     /// How many alarms were raised ever.
     pub alarms: i64,
+    /// The alarms that nobody acknowledged yet, oldest first.
+    pub open_alarms: Vec<Alarm>,
     /// When the oldest payment that is still in flight was made.
     pub oldest_in_flight: Option<Time>,
+}
+
+/// What was spent of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// The most of the period.
+    pub limit: Msat,
+    /// What was spent and is held in it.
+    pub spent: Msat,
+    /// When it begins anew.
+    pub resets_at: Time,
+}
+
+impl Spent {
+    /// What can still be spent; never less than nothing.
+    pub fn left(&self) -> Msat {
+        Msat(self.limit.0.saturating_sub(self.spent.0).max(0))
+    }
+}
+
+/// Somebody is at a request that may come twice, or was.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
+#[diesel(table_name = super::schema::idempotency)]
+pub struct Claim {
+    /// Keyed hash of the caller and his key.
+    pub key_hash: Vec<u8>,
+    /// JSON of the keyed hashes of the request's parts.
+    pub fields: String,
+    /// The server that is at it.
+    pub owner: String,
+    /// Until when that server is believed to be at it unless it says so again.
+    pub lease_until: Time,
+    /// What was answered, sealed.
+    pub response: Option<Vec<u8>>,
+    /// When it first came.
+    pub created_at: Time,
 }

@@ -34,8 +34,9 @@ fn help(arguments: &[&str]) -> String {
 fn variables(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
     let ours = |word: &&str| {
-        word.strip_prefix("SATCHEL_").is_some_and(|rest| !rest.is_empty())
-            || matches!(*word, "DATABASE_URL" | "AUTH_SECRET_KEY")
+        let families = ["SATCHEL_", "AUTH_", "GOOGLE_", "GITHUB_", "KEYCLOAK_", "OIDC_", "NOSTR_"];
+        let named = |family: &&str| word.strip_prefix(*family).is_some_and(|rest| !rest.is_empty());
+        families.iter().any(named) || *word == "DATABASE_URL"
     };
     words.filter(ours).map(str::to_owned).collect()
 }

@@ -7,8 +7,12 @@ use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
     clock::Clock,
-    config::{Funding, MasterKey, Secrets, Settings},
-    domain::{Msat, PaymentHash, Status, Time, WalletId, limits::Limits},
+    config::{Funding, Logins, MasterKey, Secrets, Settings, Traffic},
+    domain::{
+        Msat, PaymentHash, Status, Time, WalletId,
+        limits::Limits,
+        tier::{Capability, Tiers},
+    },
     funding::{
         FundingSource,
         simulated::{Options, SimulatedNode},
@@ -21,7 +25,7 @@ use serde_json::{Value, json};
 use crate::databases::Database;
 
 /// The master secret of every test server.
-const MASTER: [u8; 32] = [7; 32];
+pub(crate) const MASTER: [u8; 32] = [7; 32];
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -34,6 +38,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) client: Client,
     limits: Limits,
+    logins: Logins,
     source: Option<Arc<dyn FundingSource>>,
     _database: Option<Arc<Database>>,
 }
@@ -43,6 +48,7 @@ pub(crate) struct Plan {
     pub(crate) database: Arc<Database>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) logins: Logins,
     pub(crate) node: Option<Arc<SimulatedNode>>,
     /// What the server takes for its node, where that is not the simulated node itself.
     pub(crate) source: Option<Arc<dyn FundingSource>>,
@@ -60,11 +66,12 @@ impl Plan {
     }
 
     fn on(database: Database) -> Self {
-        let limits = Limits { pay_wait_ms: 300, ..Limits::default() };
+        let limits = Limits { pay_wait_ms: 300, tiers: lenient_tiers(), ..Limits::default() };
         Self {
             database: Arc::new(database),
             clock: Clock::system(),
             limits,
+            logins: Logins::default(),
             node: None,
             source: None,
             install_token: None,
@@ -89,6 +96,7 @@ impl Plan {
             },
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             lock: None,
         };
         let settings = Settings {
@@ -98,6 +106,7 @@ impl Plan {
             database_url: None,
             funding: Funding::Simulated,
             log: "off".into(),
+            traffic: Traffic::default(),
         };
         let app = App::start(&settings, parts).await.unwrap();
         let url = format!("http://{}", app.address());
@@ -110,10 +119,21 @@ impl Plan {
             url,
             client,
             limits: self.limits,
+            logins: self.logins,
             source: self.source,
             _database: Some(self.database),
         }
     }
+}
+
+/// The usual tiers without their bounds: a test that is about them sets its own.
+fn lenient_tiers() -> Tiers {
+    let mut tiers = Tiers { wallet_requests_per_minute: 0, anonymous_requests_per_minute: 0, ..Tiers::default() };
+    for tier in tiers.by_name.values_mut() {
+        tier.requests_per_minute = 0;
+        tier.capabilities = Capability::ALL.to_vec();
+    }
+    tiers
 }
 
 impl Server {
@@ -139,6 +159,7 @@ impl Server {
             database: self._database.clone().unwrap(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            logins: self.logins.clone(),
             node: Some(self.node.clone()),
             source: self.source.clone(),
             install_token: None,
@@ -287,6 +308,11 @@ impl Caller {
     pub(crate) fn of(url: &str, header: Option<(&str, &str)>) -> Self {
         let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { client: Client::new(), url: url.to_owned(), header }
+    }
+
+    /// The same at another server.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -10,6 +10,7 @@
 
 mod bolt11;
 mod clients;
+mod credentials;
 mod databases;
 mod docker;
 mod harness;

@@ -55,13 +55,15 @@ CREATE TABLE payments (
 );
 
 CREATE INDEX payments_by_wallet ON payments (wallet_id, created_at);
-CREATE INDEX payments_by_hash ON payments (payment_hash);
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 -- A payment hash is issued once, and paid from here once: only a failed attempt makes room for another.
 CREATE UNIQUE INDEX one_invoice_per_hash ON payments (payment_hash) WHERE kind = 'invoice';
 CREATE UNIQUE INDEX one_live_attempt_per_hash ON payments (payment_hash)
   WHERE kind IN ('external', 'internal') AND status <> 'failed';
+-- What these two leave out, so that every payment is found by its hash (see queries/places.rs).
+CREATE INDEX other_payments_by_hash ON payments (payment_hash)
+  WHERE kind IN ('top_up', 'debit') OR status = 'failed';
 
 -- The journal: every movement as legs that add up to zero. `book` is a wallet's id or one of the
 -- server's own books: lightning, holds, operator, suspense, loss. The primary key makes booking the
@@ -91,11 +93,20 @@ CREATE TABLE outbox (
   created_at   BIGINT  NOT NULL
 );
 
--- What a person has to look at: never deleted by the program.
+-- What a person has to look at: never deleted by the program. `source` names the funding source that
+-- sends nothing more until the alarm is acknowledged; it is empty where nothing is stopped.
 CREATE TABLE alarms (
-  id         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-  payment_id BIGINT,
-  kind       TEXT    NOT NULL,
-  detail     TEXT    NOT NULL,
-  created_at BIGINT  NOT NULL
+  id              INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  payment_id      BIGINT,
+  kind            TEXT    NOT NULL,
+  source          TEXT,
+  detail          TEXT    NOT NULL,
+  created_at      BIGINT  NOT NULL,
+  acknowledged_at BIGINT,
+  acknowledged_by TEXT,
+  note            TEXT,
+  CHECK ((acknowledged_at IS NULL) = (acknowledged_by IS NULL))
 );
+
+-- Asked by every payment that leaves the server, so that it must stay as short as the list of open alarms.
+CREATE INDEX open_alarms ON alarms (source, id) WHERE acknowledged_at IS NULL;

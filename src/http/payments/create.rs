@@ -1,19 +1,21 @@
 //! `POST /api/v1/payments`: make an invoice, or pay one.
 
-use actix_web::{http::Method, web::Data};
+use actix_web::{HttpRequest, http::Method, web::Data};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::super::{
-    House,
+    House, admission,
     answer::Created,
     body::Body,
+    idempotency::Once,
     lenient,
     permission::{Caller, WalletReceiveOrSend},
     problem::Problem,
     route::{Route, route},
     shapes::PaymentShape,
+    totp,
 };
 use crate::{
     domain::{
@@ -21,6 +23,7 @@ use crate::{
         ids::{array_from_hex, from_hex},
         names::is_external_id,
         payment::Annotations,
+        tier::Capability,
     },
     ledger::{InvoiceRequest, PayRequest},
 };
@@ -29,7 +32,7 @@ pub fn routes() -> Vec<Route> {
     vec![route(Method::POST, "/api/v1/payments", WalletReceiveOrSend, create).doc(
         "Makes an invoice (`out: false`) or pays one (`out: true`).\n\
         Paying asks for the admin key. A payment whose outcome is not known yet is answered as `pending`; its money stays held until the node says.",
-    )]
+    ).idempotent()]
 }
 
 /// The longest a memo can be: what fits into field `d` of BOLT 11, in bytes.
@@ -90,20 +93,28 @@ fn yes() -> bool {
 
 async fn create(
     Caller(caller): Caller<WalletReceiveOrSend>,
+    request: HttpRequest,
     house: Data<House>,
+    Once(once): Once,
     Body(new): Body<NewPayment>,
 ) -> Result<Created<PaymentShape>, Problem> {
     let payment = if new.out {
         let caller = caller.send()?;
+        let code = totp::code(&request, None);
+        house.accounts.confirm_payment(&caller.principal, wanted(new.bolt11.as_deref())?, code.as_deref()).await?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
         let annotations = Annotations { by: caller.author(), ..annotations(new)? };
-        let request = PayRequest { wallet: caller.wallet.id.clone(), bolt11, fee_limit, annotations };
-        house.ledger.pay(request).await?
+        let (wallet, spender) = (caller.wallet.id.clone(), caller.principal.policy.spender());
+        let asked = PayRequest { wallet, bolt11, fee_limit, annotations, spender, once };
+        house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
-        let mut invoice = invoice(caller.wallet.id.clone(), new)?;
-        invoice.annotations.by = caller.author();
-        house.ledger.create_invoice(invoice).await?
+        if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
+            admission::takes(&house, &caller.principal, Capability::Webhooks)?;
+        }
+        let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new)? };
+        asked.annotations.by = caller.author();
+        house.ledger.create_invoice(asked).await?
     };
     Ok(Created(PaymentShape::of(payment, &house.ledger)))
 }
@@ -137,6 +148,7 @@ fn invoice(wallet: crate::domain::WalletId, new: NewPayment) -> Result<InvoiceRe
         description_hash: description_hash(&new)?,
         expiry_seconds,
         annotations: annotations(new)?,
+        once: None,
     })
 }
 

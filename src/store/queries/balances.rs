@@ -14,7 +14,7 @@ use crate::{
 pub(super) async fn take(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
     let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount)).filter(wallets::deleted.eq(false));
     let taken = diesel::update(able).set(wallets::balance_msat.eq(wallets::balance_msat - amount));
-    match kept(taken).execute(conn).await? {
+    match kept!(taken).execute(conn).await? {
         0 => Err(Refusal::InsufficientBalance { needed: amount }.into()),
         _ => held(conn, wallet).await,
     }
@@ -24,7 +24,7 @@ pub(super) async fn take(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Re
 pub(super) async fn give(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
     let given =
         diesel::update(wallets::table.find(wallet)).set(wallets::balance_msat.eq(wallets::balance_msat + amount));
-    match kept(given).execute(conn).await? {
+    match kept!(given).execute(conn).await? {
         0 => Err(Refusal::Missing("wallet").into()),
         _ => held(conn, wallet).await,
     }
@@ -34,7 +34,7 @@ pub(super) async fn give(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Re
 pub(super) async fn give_to_living(conn: &mut Conn, wallet: &WalletId, amount: Msat) -> Result<Msat, StoreError> {
     let living = wallets::table.find(wallet).filter(wallets::deleted.eq(false));
     let given = diesel::update(living).set(wallets::balance_msat.eq(wallets::balance_msat + amount));
-    match kept(given).execute(conn).await? {
+    match kept!(given).execute(conn).await? {
         0 => Err(Refusal::Missing("wallet").into()),
         _ => held(conn, wallet).await,
     }
@@ -49,7 +49,7 @@ pub(super) async fn take_or_lose(
 ) -> Result<(Msat, Option<Book>), StoreError> {
     let able = wallets::table.find(wallet).filter(wallets::balance_msat.ge(amount));
     let taken = diesel::update(able).set(wallets::balance_msat.eq(wallets::balance_msat - amount));
-    match kept(taken).execute(conn).await? {
+    match kept!(taken).execute(conn).await? {
         0 => Ok((give(conn, wallet, Msat::ZERO).await?, Some(Book::Loss))),
         _ => Ok((held(conn, wallet).await?, None)),
     }

@@ -29,7 +29,9 @@ pub(in crate::store) async fn audit(conn: &mut Conn) -> Result<Audit, StoreError
         operator: sum_of_entries(conn, "book = 'operator'").await?,
         suspense: sum_of_entries(conn, "book = 'suspense'").await?,
         loss: sum_of_entries(conn, "book = 'loss'").await?,
+        wrong_budgets: super::budgets::wrong(conn).await?,
         alarms: alarms::table.count().get_result(conn).await?,
+        open_alarms: super::alarms::open(conn).await?,
         oldest_in_flight: oldest_in_flight(conn).await?,
     })
 }

@@ -5,34 +5,41 @@
 //! and writes the movement into the journal, where its primary key forbids booking it again.
 //!
 //! Locks are taken in one order everywhere, first the payments, then wallets by their ids, so that two
-//! transfers in opposite directions wait for each other instead of blocking each other.
+//! transfers in opposite directions wait for each other instead of blocking each other; then budgets by their
+//! credentials' ids (see `budgets.rs`).
 
 use diesel::{
-    prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
+    prelude::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper},
     result::{DatabaseErrorKind, Error},
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{
     Conn,
+    alarms::{may_send, raise},
     balances::{give, give_to_living, take, take_or_lose},
+    budgets::true_up,
     kept::kept,
-    payments::{attempt_by_hash, find, invoice_by_hash, newest},
+    payments::{attempt_by_hash, find, invoice_by_hash, write},
+    places::IsInvoice,
     rows::{self, Entry},
 };
 use crate::{
     domain::{
-        Kind, Msat, Payment, PaymentHash, PaymentId, Status, Time, WalletId,
+        Kind, Msat, Payment, PaymentId, Status, Time, WalletId,
         event::{EventKind, NewEvent},
         journal::{Book, EntryKind},
         payment::NewPayment,
     },
     store::{
         Refusal, StoreError,
-        schema::{alarms, payments},
-        types::{Adjustment, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
+        schema::payments,
+        types::{Adjustment, AlarmKind, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
     },
 };
+
+/// How often an attempt is written that others keep making way for just after standing in it.
+const ATTEMPTS_MAX: usize = 8;
 
 pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<Transferred, StoreError> {
     let at = transfer.payment.created_at;
@@ -84,7 +91,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
     let hash = &transfer.payment.payment_hash;
     let open = payments::table
         .filter(payments::payment_hash.eq(hash))
-        .filter(payments::kind.eq(Kind::Invoice))
+        .filter(IsInvoice)
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
@@ -93,7 +100,7 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         payments::updated_at.eq(at),
         payments::next_check_at.eq(None::<Time>),
     ));
-    let closed = kept(close).execute(conn).await? == 1;
+    let closed = kept!(close).execute(conn).await? == 1;
     let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
     if closed { Ok(invoice) } else { Err(Refusal::InvoiceNotOpen(Box::new(invoice)).into()) }
 }
@@ -102,6 +109,7 @@ pub(in crate::store) async fn hold(conn: &mut Conn, payment: &NewPayment) -> Res
     let (held, at) = (payment.hold_msat, payment.created_at);
     let payment = attempt(conn, payment.clone()).await?;
     let left = take(conn, &payment.wallet_id, held).await?;
+    may_send(conn, &payment.source).await?;
     let leg =
         |book, amount_msat| Entry { payment_id: payment.id, kind: EntryKind::Hold, book, amount_msat, created_at: at };
     book(conn, [leg(of(&payment.wallet_id), held.negated()), leg(Book::Holds, held)]).await?;
@@ -116,7 +124,7 @@ pub(in crate::store) async fn dispatch(conn: &mut Conn, id: &PaymentId, at: &Tim
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
-    Ok(kept(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
+    Ok(kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(*at)))).execute(conn).await? == 1)
 }
 
 pub(in crate::store) async fn release_undispatched(
@@ -129,7 +137,7 @@ pub(in crate::store) async fn release_undispatched(
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::dispatched_at.is_null());
     // the mark is taken first, so that nobody can dispatch from here on
-    let taken = diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at))).execute(conn).await?;
+    let taken = kept!(diesel::update(held).set(payments::dispatched_at.eq(Some(failure.at)))).execute(conn).await?;
     if taken == 0 { Ok(None) } else { release(conn, failure).await.map(Some) }
 }
 
@@ -149,10 +157,8 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let settled = kept!(settled).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = settled else { return settle_late(conn, settlement).await };
     let (held, at) = (before.hold_msat, settlement.at);
     let cost = Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0));
@@ -163,7 +169,7 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         let (balance, who) = take_or_lose(conn, &payment.wallet_id, left_over.negated()).await?;
         let detail =
             format!("the source charged {} for routing, {} were allowed", settlement.fee, before.fee_limit_msat);
-        let alarm = raise(conn, "fee_above_limit", &payment, &detail, at).await?;
+        let alarm = raise(conn, AlarmKind::FeeAboveLimit, &payment, &detail, at).await?;
         (balance, who.unwrap_or_else(|| of(&payment.wallet_id)), Some(alarm))
     };
     let leg = |book, amount_msat| Entry {
@@ -179,6 +185,7 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         book(conn, [leg(Book::Holds, held.negated()), leg(Book::Lightning, cost), leg(payer_of_rest, left_over)])
             .await?;
     }
+    true_up(conn, payment.id, cost).await?;
     announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
     Ok(posted(payment, balance, alarm))
 }
@@ -193,12 +200,8 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
         .filter(payments::kind.eq(Kind::External))
         .filter(payments::status.eq(Status::Failed));
     // changes nothing, but whoever else brings this news now waits here, before holding anything
-    let locked = diesel::update(failed)
-        .set(payments::checks.eq(payments::checks))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+    let locked = diesel::update(failed).set(payments::checks.eq(payments::checks)).returning(Payment::as_returning());
+    let locked = kept!(locked).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = locked else {
         return Ok(unchanged(find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?));
     };
@@ -215,6 +218,7 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
     }
     let marked = mark_late(conn, &payment, settlement).await?;
     let (balance, loser) = take_or_lose(conn, &payment.wallet_id, cost).await?;
+    true_up(conn, payment.id, cost).await?;
     let who = loser.unwrap_or_else(|| of(&payment.wallet_id));
     let detail = format!("recorded as failed, but the source says that {cost} left; booked to {}", who.as_str());
     book(
@@ -228,7 +232,7 @@ async fn settle_late(conn: &mut Conn, settlement: &Settlement) -> Result<Posted,
         }],
     )
     .await?;
-    let alarm = raise(conn, "late_success", &payment, &detail, at).await?;
+    let alarm = raise(conn, AlarmKind::LateSuccess, &payment, &detail, at).await?;
     // where another attempt holds the place of the one that counts, this row stays what it was
     let Some(payment) = marked else { return Ok(posted(payment, balance, Some(alarm))) };
     announce(conn, &payment, EventKind::PaymentSent, balance, at).await?;
@@ -250,9 +254,8 @@ async fn mark_late(conn: &mut Conn, payment: &Payment, settlement: &Settlement) 
             payments::updated_at.eq(settlement.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await;
+        .returning(Payment::as_returning());
+    let marked = kept!(marked).get_result::<Payment>(conn).await;
     match marked {
         Ok(payment) => {
             conn.batch_execute("RELEASE SAVEPOINT late").await?;
@@ -281,16 +284,15 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
             payments::updated_at.eq(failure.at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let failed = kept!(failed).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = failed else {
         let payment = find(conn, &failure.id).await?.ok_or(Refusal::Missing("payment"))?;
         return Ok(unchanged(payment));
     };
     let (held, at) = (before.hold_msat, failure.at);
     let balance = give(conn, &payment.wallet_id, held).await?;
+    true_up(conn, payment.id, Msat::ZERO).await?;
     let leg = |book, amount_msat| Entry {
         payment_id: payment.id,
         kind: EntryKind::Release,
@@ -326,15 +328,14 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
             payments::updated_at.eq(at),
             payments::next_check_at.eq(None::<Time>),
         ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
+        .returning(Payment::as_returning());
+    let paid = kept!(paid).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = paid else {
         // paid between two wallets here, and by somebody outside as well: the second sum is kept apart
         book(conn, [leg(Book::Suspense, amount)]).await?;
         let alarm =
-            raise(conn, "paid_twice", &invoice, &format!("{amount} more arrived for a paid invoice"), at).await?;
+            raise(conn, AlarmKind::PaidTwice, &invoice, &format!("{amount} more arrived for a paid invoice"), at)
+                .await?;
         return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
     };
     let balance = give(conn, &payment.wallet_id, amount).await?;
@@ -345,27 +346,30 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
 
 /// False when the invoice was not open any more.
 pub(in crate::store) async fn expire(conn: &mut Conn, id: &PaymentId, at: &Time) -> Result<bool, StoreError> {
-    let Some(invoice) = find(conn, id).await? else { return Ok(false) };
-    let mut labels = invoice.label_list();
-    labels.push("expired".to_owned());
-    let labels = serde_json::to_string(&labels).unwrap_or(invoice.labels);
-    let open = payments::table
-        .find(id)
-        .filter(payments::kind.eq(Kind::Invoice))
-        .filter(payments::status.eq(Status::Pending))
-        .filter(payments::expires_at.le(*at));
-    let expired = diesel::update(open)
-        .set((
-            payments::status.eq(Status::Failed),
-            payments::labels.eq(labels),
-            payments::updated_at.eq(*at),
-            payments::next_check_at.eq(None::<Time>),
-        ))
-        .returning(Payment::as_returning())
-        .get_result::<Payment>(conn)
-        .await
-        .optional()?;
-    let Some(payment) = expired else { return Ok(false) };
+    let payment = loop {
+        let Some(invoice) = find(conn, id).await? else { return Ok(false) };
+        let open = payments::table
+            .find(id)
+            .filter(payments::kind.eq(Kind::Invoice))
+            .filter(payments::status.eq(Status::Pending))
+            .filter(payments::expires_at.le(*at));
+        let mut labels = invoice.label_list();
+        labels.push("expired".to_owned());
+        // labels that somebody gave it since they were read are not lost: then it is all done once more
+        let expiry = diesel::update(open.filter(payments::labels.eq(&invoice.labels)))
+            .set((
+                payments::status.eq(Status::Failed),
+                payments::labels.eq(serde_json::to_string(&labels).unwrap_or_else(|_| invoice.labels.clone())),
+                payments::updated_at.eq(*at),
+                payments::next_check_at.eq(None::<Time>),
+            ))
+            .returning(Payment::as_returning());
+        match kept!(expiry).get_result::<Payment>(conn).await.optional()? {
+            Some(payment) => break payment,
+            None if open.select(payments::id).first::<PaymentId>(conn).await.optional()?.is_some() => {}
+            None => return Ok(false),
+        }
+    };
     let balance = give(conn, &payment.wallet_id, Msat::ZERO).await?;
     announce(conn, &payment, EventKind::InvoiceExpired, balance, *at).await?;
     Ok(true)
@@ -390,18 +394,16 @@ pub(in crate::store) async fn adjust(conn: &mut Conn, adjustment: &Adjustment) -
 
 /// Writes an outgoing payment; the database lets one attempt per payment hash live.
 async fn attempt(conn: &mut Conn, new: NewPayment) -> Result<Payment, StoreError> {
-    let written = (&new).insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
-    if written == 0 {
-        return Err(already_attempted(conn, &new.payment_hash).await?);
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(id) = write(conn, &new).await? {
+            return Ok(new.numbered(id));
+        }
+        // where nothing is in the way any more, it failed before it could be looked at, and left room
+        if let Some(other) = attempt_by_hash(conn, &new.payment_hash).await? {
+            return Err(Refusal::AlreadyAttempted(Box::new(other)).into());
+        }
     }
-    let id = newest(conn, &new).await?;
-    Ok(new.numbered(id))
-}
-
-async fn already_attempted(conn: &mut Conn, hash: &PaymentHash) -> Result<StoreError, StoreError> {
-    let other = attempt_by_hash(conn, hash).await?;
-    let refusal = other.map_or(Refusal::Taken("payment hash"), |other| Refusal::AlreadyAttempted(Box::new(other)));
-    Ok(refusal.into())
+    Err(Refusal::Taken("payment hash").into())
 }
 
 fn of(wallet: &WalletId) -> Book {
@@ -430,19 +432,6 @@ async fn announce(
     };
     rows::insert(conn, [event]).await?;
     Ok(())
-}
-
-async fn raise(conn: &mut Conn, kind: &str, payment: &Payment, detail: &str, at: Time) -> Result<String, StoreError> {
-    diesel::insert_into(alarms::table)
-        .values((
-            alarms::payment_id.eq(Some(payment.id)),
-            alarms::kind.eq(kind),
-            alarms::detail.eq(detail),
-            alarms::created_at.eq(at),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(format!("{kind}: {detail}"))
 }
 
 fn posted(payment: Payment, balance: Msat, alarm: Option<String>) -> Posted {

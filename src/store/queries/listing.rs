@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{BigInt, Bool, Text},
 };
 
-use super::Db;
+use super::{Db, places::has_hash};
 use crate::domain::{
     filter::{Condition, Listing, Operand, Operator},
     payment::Scope,
@@ -106,6 +106,7 @@ fn compare<'b>(condition: &'b Condition, out: &mut AstPass<'_, 'b, Db>) -> Query
             out.push_sql(joint);
         }
         match (operator, operand) {
+            (Operator::Eq, Operand::Text(hash)) if *sql == "payments.payment_hash" => has_hash(hash, out)?,
             (Operator::Like, Operand::Text(text)) => contains(sql, text, out)?,
             (Operator::Any | Operator::Every, Operand::Text(text)) => holds(sql, text, out)?,
             (_, Operand::Text(text)) => {

@@ -1,18 +1,26 @@
 //! Every query, written once. These files are compiled twice, inside `store::sqlite` and inside
-//! `store::postgres`, which name the database by their `Conn` and `Db`; nothing here may mention one.
+//! `store::postgres`, which name the database by their `Conn` and `Db` (and `NEWEST_ID`); nothing here may mention one.
 
-use super::{Conn, Db};
+use super::{Conn, Db, NEWEST_ID};
 
 pub(in crate::store) mod accounts;
+pub(in crate::store) mod alarms;
 mod balances;
+pub(in crate::store) mod budgets;
 pub(in crate::store) mod check;
 pub(in crate::store) mod credentials;
 pub(in crate::store) mod events;
+pub(in crate::store) mod identities;
+pub(in crate::store) mod factors;
+pub(in crate::store) mod idempotency;
 mod kept;
 pub(in crate::store) mod ledger;
 mod listing;
 pub(in crate::store) mod payments;
+mod places;
 mod rows;
 pub(in crate::store) mod shares;
+pub(in crate::store) mod sessions;
 pub(in crate::store) mod stats;
+pub(in crate::store) mod tiers;
 pub(in crate::store) mod wallets;

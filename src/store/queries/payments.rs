@@ -1,13 +1,17 @@
 //! Payments: writing open invoices, finding and listing, and who is asked about next.
 
-use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper,
+use diesel::{
+    dsl::sql,
+    prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
+    sql_types::BigInt,
 };
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Conn,
+    Conn, NEWEST_ID,
+    kept::kept,
     listing::{Matches, Within, order},
+    places::{HasHash, IsInvoice, IsLiveAttempt},
 };
 use crate::{
     domain::{
@@ -22,28 +26,27 @@ use crate::{
 const NEWEST_FIRST: &str = "payments.created_at DESC, payments.id DESC";
 
 pub(in crate::store) async fn create(conn: &mut Conn, payment: &NewPayment) -> Result<PaymentId, StoreError> {
-    let written = payment.insert_into(payments::table).on_conflict_do_nothing().execute(conn).await?;
-    if written == 0 {
-        return Err(Refusal::Taken("payment hash").into());
-    }
-    newest(conn, payment).await
+    write(conn, payment).await?.ok_or_else(|| Refusal::Taken("payment hash").into())
 }
 
-/// The number that a payment just written was given.
-pub(super) async fn newest(conn: &mut Conn, payment: &NewPayment) -> Result<PaymentId, StoreError> {
-    let same = payments::table.filter(payments::payment_hash.eq(&payment.payment_hash));
-    let written = same.filter(payments::kind.eq(payment.kind)).order(payments::id.desc()).select(payments::id);
-    Ok(written.first(conn).await?)
+/// Writes a payment; `None` when its place is taken. Asking for its number is cheaper than `RETURNING`,
+/// for which SQLite builds a table each time.
+pub(super) async fn write(conn: &mut Conn, payment: &NewPayment) -> Result<Option<PaymentId>, StoreError> {
+    let insert = payment.insert_into(payments::table).on_conflict_do_nothing();
+    if kept!(insert).execute(conn).await? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(kept!(diesel::select(sql::<BigInt>(NEWEST_ID))).get_result(conn).await?))
 }
 
 pub(in crate::store) async fn find(conn: &mut Conn, id: &PaymentId) -> Result<Option<Payment>, StoreError> {
-    Ok(payments::table.find(id).select(Payment::as_select()).first(conn).await.optional()?)
+    Ok(kept!(payments::table.find(id).select(Payment::as_select())).get_result(conn).await.optional()?)
 }
 
 pub(in crate::store) async fn by_name(conn: &mut Conn, name: &String) -> Result<Vec<Payment>, StoreError> {
     // every checking id ends in the payment hash, so that one index serves both names
     let hash = name.rsplit('_').next().unwrap_or(name);
-    let query = payments::table.filter(payments::payment_hash.eq(hash)).order(payments::id.desc());
+    let query = payments::table.filter(HasHash(hash)).order(payments::id.desc());
     let mut found: Vec<Payment> = query.select(Payment::as_select()).limit(100).load(conn).await?;
     if hash.len() != name.len() {
         found.retain(|payment| payment.checking_id == *name);
@@ -55,18 +58,16 @@ pub(in crate::store) async fn invoice_by_hash(
     conn: &mut Conn,
     hash: &PaymentHash,
 ) -> Result<Option<Payment>, StoreError> {
-    let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(payments::kind.eq(Kind::Invoice));
-    Ok(query.select(Payment::as_select()).first(conn).await.optional()?)
+    let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(IsInvoice);
+    Ok(kept!(query.select(Payment::as_select())).get_result(conn).await.optional()?)
 }
 
 pub(in crate::store) async fn attempt_by_hash(
     conn: &mut Conn,
     hash: &PaymentHash,
 ) -> Result<Option<Payment>, StoreError> {
-    let outgoing = payments::kind.eq(Kind::External).or(payments::kind.eq(Kind::Internal));
-    let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(outgoing);
-    let live = query.filter(payments::status.ne(Status::Failed)).select(Payment::as_select());
-    Ok(live.first(conn).await.optional()?)
+    let query = payments::table.filter(payments::payment_hash.eq(hash)).filter(IsLiveAttempt);
+    Ok(kept!(query.select(Payment::as_select())).get_result(conn).await.optional()?)
 }
 
 pub(in crate::store) async fn list(
@@ -82,6 +83,24 @@ pub(in crate::store) async fn list(
 pub(in crate::store) async fn count(conn: &mut Conn, scope: &Scope, listing: &Listing) -> Result<i64, StoreError> {
     let query = payments::table.filter(Within(scope)).filter(Matches(listing));
     Ok(query.count().get_result(conn).await?)
+}
+
+pub(in crate::store) async fn count_since(
+    conn: &mut Conn,
+    scope: &Scope,
+    after: &Time,
+    until: &Time,
+) -> Result<(i64, i64), StoreError> {
+    let later = payments::table.filter(Within(scope)).filter(payments::created_at.gt(*until));
+    let live = later.count().get_result(conn).await?;
+    if after == until {
+        return Ok((0, live));
+    }
+    let between = payments::table
+        .filter(Within(scope))
+        .filter(payments::created_at.gt(*after))
+        .filter(payments::created_at.le(*until));
+    Ok((between.count().get_result(conn).await?, live))
 }
 
 pub(in crate::store) async fn set_labels(
@@ -121,8 +140,12 @@ pub(in crate::store) async fn take_due(
     most: &i64,
 ) -> Result<Vec<Payment>, StoreError> {
     let query = payments::table.filter(payments::next_check_at.is_not_null()).filter(payments::next_check_at.le(*now));
-    let due: Vec<Payment> =
-        query.select(Payment::as_select()).order(payments::next_check_at).limit(*most).load(conn).await?;
+    let due: Vec<Payment> = query
+        .select(Payment::as_select())
+        .order((payments::next_check_at, payments::id))
+        .limit(*most)
+        .load(conn)
+        .await?;
     let mut taken = Vec::with_capacity(due.len());
     for payment in due {
         let claim = payments::table.find(payment.id).filter(payments::next_check_at.eq(payment.next_check_at));
@@ -151,7 +174,7 @@ pub(in crate::store) async fn check_again(
     at: &Option<Time>,
 ) -> Result<(), StoreError> {
     let open = payments::table.find(id).filter(payments::status.eq(Status::Pending));
-    diesel::update(open).set(payments::next_check_at.eq(*at)).execute(conn).await?;
+    kept!(diesel::update(open).set(payments::next_check_at.eq(*at))).execute(conn).await?;
     Ok(())
 }
 

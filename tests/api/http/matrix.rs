@@ -1,12 +1,12 @@
 //! Who may do what: every operation is really called by every kind of caller, and the page of their
 //! answers is reviewed by people.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
 use satchel::{
     accounts::{
         acl,
-        policy::{Family, Operation},
+        policy::{Operation, Right},
     },
     http::{catalogue, table},
 };
@@ -15,25 +15,35 @@ use serde_json::json;
 use super::{
     assert_page,
     samples::{self, SAMPLES},
-    world::{KINDS, Kind, World},
+    world::{KINDS, Kind, Subject, World},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_permission_page_is_the_one_that_was_reviewed() {
     let mut world = World::new().await;
-    let mut page = format!("{:<50} {:<15}", "operation", "right");
-    let titles = ["none", "invoice", "admin", "session", "super", "deleted", "unknown", "garbage"];
-    for title in titles {
-        write!(page, " {title:>7}").unwrap();
+    let mut page = format!("{:<56} {:<15}", "operation", "right");
+    for kind in KINDS {
+        write!(page, " {:>7}", kind.title()).unwrap();
     }
     page.push('\n');
-    for operation in catalogue(&table()).operations() {
+    let catalogue = catalogue(&table());
+    let mut subjects = HashMap::new();
+    for (number, operation) in catalogue.operations().iter().enumerate() {
         let name = acl::name(operation);
-        write!(page, "{name:<50} {:<15}", operation.right.name()).unwrap();
+        write!(page, "{name:<56} {:<15}", operation.right.name()).unwrap();
         for kind in KINDS {
-            let status = asked(&mut world, operation, kind).await;
-            check(operation, kind, status);
+            let may = operation.right == Right::Public || kind.routes(&catalogue).contains(number);
+            let subject = match subjects.remove(&kind) {
+                Some(subject) => subject,
+                None => world.subject(kind).await,
+            };
+            let status = asked(&subject, operation, may).await;
+            check(operation, kind, may, status);
             write!(page, " {status:>7}").unwrap();
+            // whoever changed nothing stays for the next question
+            if status >= 400 || operation.method == "GET" {
+                subjects.insert(kind, subject);
+            }
         }
         page.push('\n');
     }
@@ -41,37 +51,46 @@ async fn the_permission_page_is_the_one_that_was_reviewed() {
     world.server.assert_sound().await;
 }
 
-async fn asked(world: &mut World, operation: &Operation, kind: Kind) -> u16 {
+async fn asked(subject: &Subject, operation: &Operation, may: bool) -> u16 {
     let name = acl::name(operation);
     let sample = samples::of(&name);
-    let subject = world.subject(kind).await;
-    if name.contains("undelete") && matches!(kind, Kind::Session | Kind::SuperUser) {
+    if name.contains("undelete") && may {
         subject.send("DELETE", &format!("/api/v1/wallet/{}", subject.wallet), None).await.ok();
     }
-    let answer =
-        subject.send(&operation.method, &(sample.path)(&subject), sample.body.map(|body| body(&subject))).await;
+    let answer = subject.send(&operation.method, &(sample.path)(subject), sample.body.map(|body| body(subject))).await;
     if answer.status >= 400 {
         super::assert_explained(&answer);
     }
     answer.status
 }
 
+/// What succeeds only after an earlier step, or with a cookie: tests of their own show it. Whoever may is told which.
+const LATER: &[&str] = &[
+    "DELETE /api/v1/auth/impersonate",
+    "DELETE /api/v1/auth/passkeys/{id}",
+    "DELETE /api/v1/auth/sessions/{id}",
+    "DELETE /api/v1/auth/totp",
+    "POST /api/v1/auth/impersonate",
+    "POST /api/v1/auth/passkey/finish",
+    "POST /api/v1/auth/passkeys/register/finish",
+    "PUT /api/v1/auth/reset",
+    "PUT /api/v1/auth/totp",
+    "PUT /users/api/v1/user/{id}/reset_password",
+];
+
 /// The answer is what the table of rights says, so that no update of the page can hide a hole.
-fn check(operation: &Operation, kind: Kind, status: u16) {
+fn check(operation: &Operation, kind: Kind, may: bool, status: u16) {
     let name = acl::name(operation);
     if matches!(name.as_str(), "GET /api/v1/ws/{item_id}" | "PUT /api/v1/auth/first_install") {
         return; // no websocket handshake; already installed
     }
-    let family = match kind {
-        Kind::InvoiceKey => Some(Family::InvoiceKey),
-        Kind::AdminKey => Some(Family::AdminKey),
-        Kind::Session => Some(Family::Session),
-        Kind::SuperUser => Some(Family::SuperUserSession),
-        _ => None,
-    };
-    let public = operation.right == satchel::accounts::policy::Right::Public;
-    let may = public || family.is_some_and(|family| family.rights().contains(&operation.right));
-    if may {
+    if matches!(name.as_str(), "POST /api/v1/auth/usr" | "POST /api/v1/auth/nostr") || name.contains("{provider}") {
+        return; // off by default; needs a signature; needs a provider
+    }
+    let later = LATER.contains(&name.as_str());
+    if may && later {
+        assert!((400..500).contains(&status), "{name} answers {status} to {kind:?} at once");
+    } else if may {
         assert!((200..300).contains(&status), "{name} answers {status} to {kind:?}, who may");
     } else {
         let refusals: &[u16] =
@@ -93,16 +112,21 @@ fn every_sample_is_of_an_operation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_let_in_learns_nothing_of_his_request() {
     let mut world = World::new().await;
+    let mut strangers = Vec::new();
+    for kind in
+        [Kind::Anonymous, Kind::UnknownKey, Kind::DeletedKey, Kind::GarbageToken, Kind::RevokedKey, Kind::ExpiredKey]
+    {
+        strangers.push((kind, world.subject(kind).await));
+    }
     for operation in catalogue(&table()).operations() {
-        if operation.right == satchel::accounts::policy::Right::Public {
+        if operation.right == Right::Public {
             continue;
         }
         let name = acl::name(operation);
-        for kind in [Kind::Anonymous, Kind::UnknownKey, Kind::DeletedKey, Kind::GarbageToken] {
-            let subject = world.subject(kind).await;
-            let path = (samples::of(&name).path)(&subject);
+        for (kind, subject) in &strangers {
+            let path = (samples::of(&name).path)(subject);
             let bad = subject.send(&operation.method, &format!("{path}?limit=x&sortby=x"), Some(json!([1]))).await;
-            let good = samples::of(&name).body.map(|body| body(&subject));
+            let good = samples::of(&name).body.map(|body| body(subject));
             let good = subject.send(&operation.method, &path, good).await;
             assert_eq!((bad.status, bad.detail()), (good.status, good.detail()), "{name} for {kind:?}");
         }

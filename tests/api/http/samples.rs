@@ -29,7 +29,21 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/api/v1/auth/register".into(),
         |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
     ),
-    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "root", "password": s.password() })),
+    with("POST /api/v1/auth", |_| "/api/v1/auth".into(), |s| json!({ "username": "guest", "password": s.password() })),
+    with("POST /api/v1/auth/usr", |_| "/api/v1/auth/usr".into(), |s| json!({ "usr": s.user })),
+    plain("POST /api/v1/auth/nostr", |_| "/api/v1/auth/nostr".into()),
+    with(
+        "PUT /api/v1/auth/pubkey",
+        |_| "/api/v1/auth/pubkey".into(),
+        |s| json!({ "user_id": s.user, "pubkey": crate::credentials::nostr::pubkey_of(&s.user) }),
+    ),
+    plain("GET /api/v1/auth/{provider}", |_| "/api/v1/auth/google".into()),
+    plain("GET /api/v1/auth/{provider}/token", |_| "/api/v1/auth/google/token?code=c&state=s".into()),
+    with(
+        "POST /api/v1/auth/{provider}/token",
+        |_| "/api/v1/auth/google/token".into(),
+        |_| json!({ "code": "c", "code_verifier": "v".repeat(43), "redirect_uri": "https://a.example", "nonce": "n" }),
+    ),
     plain("POST /api/v1/auth/logout", |_| "/api/v1/auth/logout".into()),
     with(
         "PUT /api/v1/auth/first_install",
@@ -37,6 +51,83 @@ pub(super) const SAMPLES: &[Sample] = &[
         |s| json!({ "username": s.free_name, "password": s.password(), "password_repeat": s.password() }),
     ),
     with("POST /api/v1/account", |_| "/api/v1/account".into(), |_| json!({ "name": "anonymous" })),
+    plain("POST /api/v1/session", |_| "/api/v1/session".into()),
+    with(
+        "POST /api/v1/auth/acls",
+        |_| "/api/v1/auth/acls".into(),
+        |_| json!({ "name": "list", "allowed_endpoints": ["GET /api/v1/wallet", "POST /api/v1/payments#receive"] }),
+    ),
+    plain("GET /api/v1/auth/acls", |_| "/api/v1/auth/acls".into()),
+    plain("GET /api/v1/auth/acls/{acl_id}", |s| format!("/api/v1/auth/acls/{}", s.acl)),
+    with(
+        "PUT /api/v1/auth/acls/{acl_id}",
+        |s| format!("/api/v1/auth/acls/{}", s.acl),
+        |_| json!({ "name": "renamed", "allowed_endpoints": ["GET /api/v1/payments/*"] }),
+    ),
+    plain("DELETE /api/v1/auth/acls/{acl_id}", |s| format!("/api/v1/auth/acls/{}", s.acl)),
+    with(
+        "POST /api/v1/auth/acls/{acl_id}/tokens",
+        |s| format!("/api/v1/auth/acls/{}/tokens", s.acl),
+        |s| {
+            json!({
+                "name": "till", "expires_at": "2040-01-01T00:00:00Z", "wallets": [s.wallet],
+                "limits": {
+                    "max_amount_msat": 1000, "max_fee_msat": 10, "budget_msat": 5000, "budget_period": "day",
+                    "source_ips": ["127.0.0.0/8"]
+                }
+            })
+        },
+    ),
+    plain("GET /api/v1/auth/acls/{acl_id}/tokens", |s| format!("/api/v1/auth/acls/{}/tokens", s.acl)),
+    plain("DELETE /api/v1/auth/acls/{acl_id}/tokens/{token_id}", |s| {
+        format!("/api/v1/auth/acls/{}/tokens/{}", s.acl, s.token)
+    }),
+    plain("GET /api/v1/auth/acl", |_| "/api/v1/auth/acl".into()),
+    with("PUT /api/v1/auth/acl", |_| "/api/v1/auth/acl".into(), prefix_list),
+    with("PATCH /api/v1/auth/acl", |_| "/api/v1/auth/acl".into(), prefix_list),
+    with(
+        "DELETE /api/v1/auth/acl",
+        |_| "/api/v1/auth/acl".into(),
+        |s| json!({ "id": s.acl, "password": s.password() }),
+    ),
+    with(
+        "POST /api/v1/auth/acl/token",
+        |_| "/api/v1/auth/acl/token".into(),
+        |s| json!({ "acl_id": s.acl, "token_name": "till", "password": s.password(), "expiration_time_minutes": 60 }),
+    ),
+    with(
+        "DELETE /api/v1/auth/acl/token",
+        |_| "/api/v1/auth/acl/token".into(),
+        |s| json!({ "id": s.token, "acl_id": s.acl, "password": s.password() }),
+    ),
+    plain("GET /api/v1/api-keys", |_| "/api/v1/api-keys".into()),
+    with(
+        "POST /api/v1/api-keys",
+        |_| "/api/v1/api-keys".into(),
+        |s| {
+            json!({
+                "name": "shop", "expires_at": "2040-01-01T00:00:00Z", "scope": "receive", "wallets": [s.wallet],
+                "limits": { "max_amount_msat": 1000 }
+            })
+        },
+    ),
+    plain("GET /api/v1/api-keys/self", |_| "/api/v1/api-keys/self".into()),
+    with(
+        "POST /api/v1/api-keys/check",
+        |_| "/api/v1/api-keys/check".into(),
+        |s| {
+            json!({
+                "method": "POST", "path": "/api/v1/payments", "body": { "out": true, "bolt11": s.to_pay }, "out": true,
+                "amount_msat": 1000, "wallet_id": s.wallet, "source_ip": "192.0.2.1", "at": "2030-01-01T00:00:00Z"
+            })
+        },
+    ),
+    with(
+        "POST /api/v1/api-keys/{id}/rotate",
+        |s| format!("/api/v1/api-keys/{}/rotate", s.key),
+        |_| json!({ "overlap_seconds": 60 }),
+    ),
+    plain("DELETE /api/v1/api-keys/{id}", |s| format!("/api/v1/api-keys/{}", s.key)),
     plain("GET /api/v1/auth", |_| "/api/v1/auth".into()),
     with(
         "PATCH /api/v1/auth",
@@ -58,6 +149,36 @@ pub(super) const SAMPLES: &[Sample] = &[
                 "password_old": s.password()
             })
         },
+    ),
+    plain("GET /api/v1/auth/sessions", |_| "/api/v1/auth/sessions".into()),
+    plain("DELETE /api/v1/auth/sessions", |_| "/api/v1/auth/sessions".into()),
+    plain("DELETE /api/v1/auth/sessions/{id}", |s| format!("/api/v1/auth/sessions/{}", s.user)),
+    plain("POST /admin/api/v1/session-keys/rotate", |_| "/admin/api/v1/session-keys/rotate".into()),
+    plain("GET /api/v1/auth/totp", |_| "/api/v1/auth/totp".into()),
+    plain("POST /api/v1/auth/totp", |_| "/api/v1/auth/totp".into()),
+    with("PUT /api/v1/auth/totp", |_| "/api/v1/auth/totp".into(), |_| json!({ "code": "123456" })),
+    with("DELETE /api/v1/auth/totp", |_| "/api/v1/auth/totp".into(), |_| json!({ "code": "123456" })),
+    plain("POST /api/v1/auth/passkeys/register/start", |_| "/api/v1/auth/passkeys/register/start".into()),
+    with(
+        "POST /api/v1/auth/passkeys/register/finish",
+        |_| "/api/v1/auth/passkeys/register/finish".into(),
+        |_| json!({ "name": "phone", "credential": {} }),
+    ),
+    plain("GET /api/v1/auth/passkeys", |_| "/api/v1/auth/passkeys".into()),
+    plain("DELETE /api/v1/auth/passkeys/{id}", |s| format!("/api/v1/auth/passkeys/{}", s.user)),
+    with(
+        "POST /api/v1/auth/passkey/start",
+        |_| "/api/v1/auth/passkey/start".into(),
+        |s| json!({ "username": s.username }),
+    ),
+    with("POST /api/v1/auth/passkey/finish", |_| "/api/v1/auth/passkey/finish".into(), |_| json!({ "credential": {} })),
+    with("POST /api/v1/auth/impersonate", |_| "/api/v1/auth/impersonate".into(), |s| json!({ "usr": s.user })),
+    plain("DELETE /api/v1/auth/impersonate", |_| "/api/v1/auth/impersonate".into()),
+    plain("PUT /users/api/v1/user/{id}/reset_password", |s| format!("/users/api/v1/user/{}/reset_password", s.user)),
+    with(
+        "PUT /api/v1/auth/reset",
+        |_| "/api/v1/auth/reset".into(),
+        |s| json!({ "reset_key": "reset_key_00", "password": s.password(), "password_repeat": s.password() }),
     ),
     plain("GET /api/v1/wallet", |_| "/api/v1/wallet".into()),
     with("POST /api/v1/wallet", |_| "/api/v1/wallet".into(), |_| json!({ "name": "new", "wallet_type": "lightning" })),
@@ -116,6 +237,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     ),
     plain("GET /api/v1/payments/fee-reserve", |s| format!("/api/v1/payments/fee-reserve?invoice={}", s.open)),
     plain("GET /api/v1/ws/{item_id}", |s| format!("/api/v1/ws/{}", s.admin_key)),
+    plain("GET /api/v1/tiers", |_| "/api/v1/tiers".into()),
+    plain("GET /api/v1/account/tier", |_| "/api/v1/account/tier".into()),
+    with("POST /api/v1/account/tier", |_| "/api/v1/account/tier".into(), |_| json!({ "tier": "pro" })),
+    with(
+        "PUT /users/api/v1/user/{id}/tier",
+        |s| format!("/users/api/v1/user/{}/tier", s.user),
+        |_| json!({ "tier": "free" }),
+    ),
     with("PUT /users/api/v1/balance", |_| "/users/api/v1/balance".into(), |s| json!({ "id": s.wallet, "amount": 5 })),
     with(
         "POST /admin/api/v1/simulation/pay",
@@ -127,6 +256,12 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/admin/api/v1/simulation/invoice".into(),
         |_| json!({ "amount_msat": 1000, "memo": "m", "expiry": 600 }),
     ),
+    plain("GET /admin/api/v1/alarms", |_| "/admin/api/v1/alarms?acknowledged=false&sortby=created_at".into()),
+    with(
+        "PUT /admin/api/v1/alarms/{alarm_id}",
+        |_| "/admin/api/v1/alarms/1".into(),
+        |_| json!({ "acknowledged": true, "note": "the node was mended" }),
+    ),
     plain("GET /api/v1/health", |_| "/api/v1/health".into()),
     plain("GET /api/v1/status", |_| "/api/v1/status".into()),
     plain("GET /openapi.json", |_| "/openapi.json".into()),
@@ -136,6 +271,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /", |_| "/".into()),
     plain("GET /static/{file}", |_| "/static/satchel.css".into()),
 ];
+
+fn prefix_list(s: &Subject) -> Value {
+    json!({
+        "id": s.acl, "name": "by prefix", "password": s.password(),
+        "endpoints": [{ "path": "/api/v1/wallet", "name": "Wallet", "read": true, "write": false }],
+        "token_id_list": [{ "id": s.token, "name": "kept", "expires_at": null }]
+    })
+}
 
 /// The sample of an operation.
 pub(super) fn of(operation: &str) -> &'static Sample {

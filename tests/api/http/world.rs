@@ -1,32 +1,122 @@
 //! Everybody who may knock at the door, each with a wallet, payments and a name of his own.
 
+use std::time::Duration;
+
+use satchel::{
+    accounts::{
+        acl,
+        policy::{Catalogue, Family, Right, RouteSet},
+    },
+    domain::{Time, credential::Scope},
+    http::{catalogue, table},
+};
 use serde_json::{Value, json};
 
 use super::text;
 use crate::harness::{Answer, Caller, PASSWORD, Server, Wallet};
 
 /// The kinds of callers, in the order of the page.
-pub(super) const KINDS: [Kind; 8] = [
+pub(super) const KINDS: [Kind; 17] = [
     Kind::Anonymous,
     Kind::InvoiceKey,
     Kind::AdminKey,
+    Kind::AnonymousSession,
+    Kind::TokenAll,
+    Kind::TokenRead,
+    Kind::KeyFull,
+    Kind::KeyRead,
+    Kind::KeyStats,
+    Kind::KeyReceive,
     Kind::Session,
     Kind::SuperUser,
+    Kind::ExpiredKey,
+    Kind::RevokedKey,
     Kind::DeletedKey,
     Kind::UnknownKey,
     Kind::GarbageToken,
 ];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Anonymous,
     InvoiceKey,
     AdminKey,
+    AnonymousSession,
+    /// A token of a list that names everything that a list can.
+    TokenAll,
+    /// A token of a list that names every GET.
+    TokenRead,
+    KeyFull,
+    KeyRead,
+    KeyStats,
+    KeyReceive,
     Session,
     SuperUser,
+    ExpiredKey,
+    RevokedKey,
     DeletedKey,
     UnknownKey,
     GarbageToken,
+}
+
+impl Kind {
+    /// Its place on the page.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Anonymous => "none",
+            Self::InvoiceKey => "invoice",
+            Self::AdminKey => "admin",
+            Self::AnonymousSession => "anonym",
+            Self::TokenAll => "acl",
+            Self::TokenRead => "acl-get",
+            Self::KeyFull => "full",
+            Self::KeyRead => "read",
+            Self::KeyStats => "stats",
+            Self::KeyReceive => "receive",
+            Self::Session => "session",
+            Self::SuperUser => "super",
+            Self::ExpiredKey => "expired",
+            Self::RevokedKey => "revoked",
+            Self::DeletedKey => "deleted",
+            Self::UnknownKey => "unknown",
+            Self::GarbageToken => "garbage",
+        }
+    }
+
+    /// What it may do, besides what anybody may.
+    pub(super) fn routes(self, catalogue: &Catalogue) -> RouteSet {
+        let scoped = |scope| catalogue.allowed(Family::ApiKey).and(&catalogue.within(scope));
+        match self {
+            Self::InvoiceKey => catalogue.allowed(Family::InvoiceKey),
+            Self::AdminKey => catalogue.allowed(Family::AdminKey),
+            Self::AnonymousSession => catalogue.allowed(Family::AnonymousKey),
+            Self::TokenAll => catalogue.allowed(Family::AclToken),
+            Self::TokenRead => {
+                let reads = acl::compile(catalogue, &entries(Some("GET"))).unwrap();
+                reads.or(&catalogue.asking(Right::Introspect))
+            }
+            Self::KeyFull => scoped(Scope::Full),
+            Self::KeyRead => scoped(Scope::Read),
+            Self::KeyStats => scoped(Scope::Stats),
+            Self::KeyReceive => scoped(Scope::Receive),
+            Self::Session => catalogue.allowed(Family::Session),
+            Self::SuperUser => catalogue.allowed(Family::SuperUserSession),
+            Self::Anonymous
+            | Self::ExpiredKey
+            | Self::RevokedKey
+            | Self::DeletedKey
+            | Self::UnknownKey
+            | Self::GarbageToken => RouteSet::default(),
+        }
+    }
+}
+
+/// Everything that an access list can name, or all of it with this method.
+fn entries(method: Option<&str>) -> Vec<String> {
+    let catalogue = catalogue(&table());
+    let grantable = catalogue.operations().iter().filter(|op| Family::AclToken.rights().contains(&op.right));
+    let grantable = grantable.filter(|op| method.is_none_or(|method| op.method == method));
+    grantable.map(acl::name).collect()
 }
 
 /// A caller and the things of his that samples mention.
@@ -44,6 +134,10 @@ pub(super) struct Subject {
     pub(super) open: String,
     /// An invoice of somebody else on this server.
     pub(super) to_pay: String,
+    /// An access list of his, made by himself if he can; a token of it, and an API key.
+    pub(super) acl: String,
+    pub(super) token: String,
+    pub(super) key: String,
 }
 
 /// A server with a super user and somebody who pays and is paid.
@@ -57,7 +151,11 @@ impl World {
     pub(super) async fn new() -> Self {
         let server = Server::start().await;
         server.super_user().await;
+        // who guesses at his password keeps nobody else waiting
+        server.user("guest").await;
         let partner = server.wallet(100_000).await;
+        // an alarm to look at, under the number that samples mention
+        partner.pay(&server.outside_invoice(1_000_000, "sim:overcharge")).await.ok();
         Self { server, partner, count: 0 }
     }
 
@@ -65,16 +163,32 @@ impl World {
     pub(super) async fn subject(&mut self, kind: Kind) -> Subject {
         self.count += 1;
         let name = format!("user{}", self.count);
-        let (account, token) = match kind {
-            Kind::Session => (Some(self.server.user(&name).await), name),
-            Kind::SuperUser => (Some(self.server.super_user().await), "root".to_owned()),
-            _ => (None, "nobody".to_owned()),
+        let account = match kind {
+            Kind::SuperUser => Some((self.server.super_user().await, "root".to_owned())),
+            Kind::Session
+            | Kind::TokenAll
+            | Kind::TokenRead
+            | Kind::KeyFull
+            | Kind::KeyRead
+            | Kind::KeyStats
+            | Kind::KeyReceive
+            | Kind::ExpiredKey
+            | Kind::RevokedKey => Some((self.server.user(&name).await, name)),
+            _ => None,
         };
-        let (caller, wallet, user) = match account {
-            Some(session) => {
+        let mut kept = ["0".repeat(32), "0".repeat(8), "0".repeat(8)];
+        let mut username = "nobody".to_owned();
+        let (caller, wallet) = match account {
+            Some((session, name)) => {
+                username = name;
                 let wallet = session.post("/api/v1/wallet", json!({ "name": "mine" })).await.ok();
-                let user = text(&wallet, "user");
-                (session, wallet, user)
+                let caller = self.bearer_of(&session, kind).await;
+                kept = handed_out(&session, &caller).await;
+                (caller, wallet)
+            }
+            None if kind == Kind::AnonymousSession => {
+                let opened = self.server.anybody().post("/api/v1/session", json!({})).await.ok();
+                (self.server.bearer(&text(&opened["account"], "session_key")), opened["wallet"].clone())
             }
             None => {
                 let wallet = self.server.anybody().post("/api/v1/account", json!({ "name": "mine" })).await.ok();
@@ -85,10 +199,11 @@ impl World {
                     Kind::GarbageToken => self.server.bearer("garbage"),
                     _ => self.server.anybody(),
                 };
-                let user = text(&wallet, "user");
-                (caller, wallet, user)
+                (caller, wallet)
             }
         };
+        let user = text(&wallet, "user");
+        let [acl, token, api_key] = kept;
         let key = self.server.key(&text(&wallet, "adminkey"));
         let order = |sat: i64| json!({ "out": false, "amount": sat, "memo": "sample" });
         let received = key.post("/api/v1/payments", order(50)).await.ok();
@@ -103,13 +218,66 @@ impl World {
             wallet: text(&wallet, "id"),
             admin_key: text(&wallet, "adminkey"),
             user,
-            username: token,
+            username,
             free_name: format!("free{}", self.count),
             received: text(&received, "payment_hash"),
             open: text(&open, "bolt11"),
             to_pay: text(&to_pay, "bolt11"),
+            acl,
+            token,
+            key: api_key,
         }
     }
+
+    /// What a session hands out to somebody of this kind; itself, if the kind is its own.
+    async fn bearer_of(&self, session: &Caller, kind: Kind) -> Caller {
+        let (scope, expires_at) = match kind {
+            Kind::TokenAll | Kind::TokenRead => {
+                let entries = entries((kind == Kind::TokenRead).then_some("GET"));
+                let list = json!({ "name": "everything", "allowed_endpoints": entries });
+                let list = session.post("/api/v1/auth/acls", list).await.ok();
+                let path = format!("/api/v1/auth/acls/{}/tokens", text(&list, "id"));
+                let minted = session.post(&path, json!({ "name": "token" })).await.ok();
+                return self.server.bearer(&text(&minted, "token"));
+            }
+            Kind::KeyFull | Kind::RevokedKey => ("full", None),
+            Kind::ExpiredKey => ("full", Some(self.server.clock.now())),
+            Kind::KeyRead => ("read", None),
+            Kind::KeyStats => ("stats", None),
+            Kind::KeyReceive => ("receive", None),
+            _ => return session.clone(),
+        };
+        let expires_at = expires_at.map(|now| Time(now.0 + 1_000_000).to_string());
+        let wanted = json!({ "name": "key", "scope": scope, "expires_at": expires_at });
+        let minted = session.post("/api/v1/api-keys", wanted).await.ok();
+        match kind {
+            Kind::RevokedKey => {
+                session.delete(&format!("/api/v1/api-keys/{}", text(&minted, "id"))).await.ok();
+            }
+            Kind::ExpiredKey => tokio::time::sleep(Duration::from_millis(1100)).await,
+            _ => {}
+        }
+        self.server.bearer(&text(&minted, "key"))
+    }
+}
+
+/// A list, a token of it, and a key: made by himself if he can, by his login if he cannot.
+async fn handed_out(session: &Caller, caller: &Caller) -> [String; 3] {
+    let mut made = Vec::new();
+    let list = json!({ "name": "his", "allowed_endpoints": ["GET /api/v1/wallet"] });
+    for (path, body) in [
+        ("/api/v1/auth/acls", list),
+        ("/api/v1/auth/acls/{}/tokens", json!({ "name": "his" })),
+        ("/api/v1/api-keys", json!({ "name": "his", "scope": "receive" })),
+    ] {
+        let path = path.replace("{}", made.first().map_or("", String::as_str));
+        let mut answer = caller.post(&path, body.clone()).await;
+        if answer.status != 201 {
+            answer = session.post(&path, body).await;
+        }
+        made.push(text(&answer.ok(), "id"));
+    }
+    made.try_into().unwrap()
 }
 
 impl Subject {

@@ -149,3 +149,20 @@ async fn no_secret_stands_in_the_database_or_in_the_log() {
         assert!(!stands_in(process.greeting.as_bytes(), secret));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_sessions_rotates_from_the_command_line() {
+    let folder = Folder::new();
+    let mut process = Process::start(&folder).await;
+    let root = process.install().await;
+    let rotate = || program(&folder, "rotate-session-key").output().unwrap();
+    assert!(!rotate().status.success(), "beside a running server");
+    process.kill();
+    let output = rotate();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("Session key 1 signs from now on"), "{}", said(&output));
+    let again = Process::start(&folder).await;
+    assert_eq!(again.bearer(&root).get("/api/v1/auth").await.status, 200);
+    let rotated = again.bearer(&root).post("/admin/api/v1/session-keys/rotate", json!({})).await.ok();
+    assert_eq!(rotated["number"], 2);
+}

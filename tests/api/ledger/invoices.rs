@@ -78,6 +78,7 @@ async fn s32_s33_one_request_of_ours_is_paid_once_by_whoever_is_first() {
     let answers = join_all((0..2).map(pay)).await;
     for answer in &answers {
         assert_eq!(code(answer), (520, "already_paid"), "{}", answer.text);
+        assert_eq!(answer.body["checking_id"], format!("internal_{}", hash_of(&bolt11)));
     }
     assert_eq!(one.balance().await + other.balance().await, 19_000_000);
     assert_eq!(shop.balance().await, 1_000_000);
@@ -100,6 +101,7 @@ async fn s34_paid_inside_and_outside_at_once_is_credited_once() {
             inside += 1;
         } else {
             assert_eq!(code(&answer), (520, "already_paid"), "{}", answer.text);
+            assert_eq!(answer.body["checking_id"], hash_of(&bolt11).to_string(), "the receipt");
         }
     }
     // what the node received beside is kept apart and reported

@@ -15,10 +15,11 @@ use diesel::{
     sql_query,
     sql_types::{BigInt, Bool, Text},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    process::{Folder, Process, check, text, try_post},
+    process::{Folder, Process, check, text, try_post, try_send},
     until,
 };
 use crate::harness::hash_of;
@@ -65,6 +66,7 @@ impl Told {
         let bolt11 = text(&try_post(&shop, "/api/v1/payments", order.clone()).await?.ok(), "bolt11");
         self.pay(process, actors, &bolt11).await?;
 
+        look(process, actors).await?;
         let memo = MEMOS[number % MEMOS.len()];
         let order_outside = json!({ "amount_msat": 10_000, "memo": memo });
         let bolt11 = text(&try_post(&root, "/admin/api/v1/simulation/invoice", order_outside).await?.ok(), "bolt11");
@@ -82,6 +84,17 @@ impl Told {
         self.received.lock().unwrap().insert(hash_of(&bolt11).to_string());
         Some(())
     }
+}
+
+/// The super user takes note of every alarm, so that the source sends again.
+async fn look(process: &Process, actors: &Actors) -> Option<()> {
+    let root = process.bearer(&actors.root);
+    let open = try_send(&root, Method::GET, "/admin/api/v1/alarms?acknowledged=false&limit=0", None).await?.ok();
+    for alarm in open["data"].as_array().unwrap() {
+        let path = format!("/admin/api/v1/alarms/{}", alarm["id"]);
+        try_send(&root, Method::PUT, &path, Some(json!({ "acknowledged": true }))).await?.ok();
+    }
+    Some(())
 }
 
 /// What the node wrote down: amounts received, what left for good, and which attempts it knows.
@@ -204,6 +217,7 @@ async fn s25_to_s28_killed_at_any_moment_it_loses_nothing_and_pays_nothing_twice
     drop(process);
     for round in 0..KILLS {
         let process = Arc::new(Process::start(&folder).await);
+        look(&process, &actors).await.unwrap();
         let before = told.answers.load(Ordering::SeqCst);
         let turns: Vec<_> = (0..4)
             .map(|lane| {

@@ -6,6 +6,7 @@
 //! | 1–3 sums and balances | at the end of every test here; `killed` | `store::model`, `store::audit` |
 //! | 4–5 two hundred at once, one or two servers | `spending` | `store::outgoing`, `store::transfers` |
 //! | 6–12 fees, limits, numbers | `spending` | |
+//! | 8, 19 a source that broke its word | `alarms` | `store::alarms` |
 //! | 13–21, 24 outcomes that nobody knows yet | `unknown`, `patience` | `funding::simulated::tests` |
 //! | 22–23 clients and answers that go missing | `unknown`, `patience` | |
 //! | 25–28 crashes | `crash` (at every labelled point), `killed` (by `kill -9`) | `store::transfers` (28) |
@@ -19,6 +20,7 @@
 //!
 //! The command line (check, a second server, the first start) and secrets at rest are in `command`.
 
+mod alarms;
 mod command;
 mod crash;
 mod double;
@@ -28,6 +30,7 @@ mod outage;
 mod patience;
 mod process;
 mod receipts;
+mod replayed;
 mod spending;
 mod unknown;
 

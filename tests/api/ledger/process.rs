@@ -51,6 +51,7 @@ pub(super) fn program(folder: &Folder, command: &str) -> Command {
     for name in ["DATABASE_URL", "SATCHEL_LOG", "SATCHEL_MASTER_KEY", "SATCHEL_PUBLIC_URL", "AUTH_SECRET_KEY"] {
         program.env_remove(name);
     }
+    program.env("SATCHEL_WALLET_REQUESTS_PER_MINUTE", "0").env("SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE", "0");
     program.env_remove("SATCHEL_FUNDING").env_remove("SATCHEL_FIRST_INSTALL_TOKEN");
     program
 }
@@ -162,8 +163,13 @@ impl Drop for Process {
 
 /// A request to a server that may be killed meanwhile.
 pub(super) async fn try_post(caller: &Caller, path: &str, body: Value) -> Option<Answer> {
-    let body = Some(body.to_string().into_bytes());
-    tokio::time::timeout(Duration::from_secs(20), caller.attempt(Method::POST, path, body, &[])).await.unwrap().ok()
+    try_send(caller, Method::POST, path, Some(body)).await
+}
+
+/// The same with any method.
+pub(super) async fn try_send(caller: &Caller, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
+    let body = body.map(|body| body.to_string().into_bytes());
+    tokio::time::timeout(Duration::from_secs(20), caller.attempt(method, path, body, &[])).await.unwrap().ok()
 }
 
 /// A member of an object that must be a text.

@@ -7,7 +7,7 @@ use satchel::{
 };
 use serde_json::{Value, json};
 
-use super::{accepted, code, invoice_of, pay_with, record, until, until_recorded};
+use super::{accepted, alarms::look, code, invoice_of, pay_with, record, until, until_recorded};
 use crate::harness::{Caller, Plan, Server, hash_of};
 
 const MANY: usize = 200;
@@ -117,6 +117,7 @@ async fn s08_a_node_that_charges_too_much_is_booked_truthfully() {
     let answer = rich.pay(&server.outside_invoice(1_000_000, "sim:overcharge")).await;
     assert_eq!((accepted(&answer), &answer.body["fee"]), ("success", &json!(-50_000)));
     assert_eq!(rich.balance().await, 950_000);
+    look(&server).await;
     assert_eq!(accepted(&poor.pay(&server.outside_invoice(1_000_000, "sim:overcharge")).await), "success");
     assert_eq!(poor.balance().await, 0);
     let audit = server.store.audit().await.unwrap();

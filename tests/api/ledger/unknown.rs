@@ -9,7 +9,7 @@ use satchel::{
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::{accepted, code, record, until, until_asked, until_recorded};
+use super::{accepted, alarms::look, code, record, until, until_asked, until_recorded};
 use crate::harness::{Plan, Server, Wallet, hash_of};
 
 /// What a payment of 1000 sat leaves of 2000 while it is in flight, and what once it arrived.
@@ -145,6 +145,7 @@ async fn s19_a_success_after_a_failure_is_booked_once_with_an_alarm() {
     until_recorded(&server, &wallet, &bolt11, Status::Success).await;
     server.node.disconnect();
     assert_eq!(code(&wallet.pay(&bolt11).await), (520, "already_paid"));
+    look(&server).await;
     // something that comes after all the repetitions
     let next = server.outside_invoice(1000, "");
     assert_eq!(accepted(&wallet.pay(&next).await), "success");

@@ -139,6 +139,7 @@ async fn a_session(store: &Store, account: &AccountId) -> Session {
         user_agent: "browser".into(),
         last_used_at: None,
         last_used_ip: None,
+        impersonated_by: None,
     };
     store.session_create(session.clone()).await.unwrap();
     session

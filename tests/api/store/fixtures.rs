@@ -10,7 +10,7 @@ use satchel::{
     },
     store::{
         Refusal, Store, StoreError,
-        types::{Adjustment, Audit, Failure, Receipt, Settlement, Transfer},
+        types::{Acknowledgement, Adjustment, Audit, Failure, Receipt, Settlement, Transfer},
     },
 };
 use tokio::sync::Barrier;
@@ -101,6 +101,7 @@ fn payment(wallet: &WalletId, kind: Kind, status: Status, hash: PaymentHash, msa
         created_at: NOW,
         updated_at: NOW,
         next_check_at: None,
+        idempotency: None,
     }
 }
 
@@ -184,8 +185,20 @@ pub(super) fn assert_sound(audit: &Audit) {
     assert_eq!(audit.wrong_balances, [], "{audit:?}");
     assert_eq!(audit.unbalanced, [], "{audit:?}");
     assert_eq!(audit.held, audit.in_flight, "{audit:?}");
+    assert_eq!(audit.wrong_budgets, [], "{audit:?}");
     let all = [audit.liabilities, audit.held, audit.lightning, audit.operator, audit.suspense, audit.loss];
     assert_eq!(all.iter().map(|sum| sum.0).sum::<i64>(), 0, "{audit:?}");
+}
+
+/// Somebody takes note of every alarm.
+pub(super) async fn acknowledge_all(store: &Store) {
+    for alarm in store.audit().await.unwrap().open_alarms {
+        store.alarm_acknowledge(acknowledgement(alarm.id)).await.unwrap();
+    }
+}
+
+pub(super) fn acknowledgement(alarm: i64) -> Acknowledgement {
+    Acknowledgement { id: alarm, by: random::<16>().into(), note: Some("looked".into()), at: NOW.plus_seconds(120) }
 }
 
 /// The rule that forbade it.

@@ -2,7 +2,7 @@
 
 use satchel::{
     domain::{
-        Kind, Msat, Status, WalletId,
+        Kind, Msat, Status, Time, WalletId,
         filter::{Listing, PAYMENTS},
         payment::{NewPayment, Scope},
     },
@@ -26,6 +26,7 @@ on_both! {
     a_list_stays_within_its_scope,
     a_payment_is_found_by_hash_and_by_checking_id,
     labels_and_extra_change_without_losing_another_change,
+    a_remembered_total_stays_exact,
 }
 
 /// Six payments, named by their memos: a to f, oldest first.
@@ -321,4 +322,25 @@ async fn labels_and_extra_change_without_losing_another_change(store: Store) {
     let payment = store.payment_find(id).await.unwrap().unwrap();
     assert_eq!((payment.label_list(), payment.extra.as_str()), (vec!["rent".to_owned()], r#"{"a":1}"#));
     assert_eq!(payment.updated_at, NOW.plus_seconds(2));
+}
+
+/// What lies far enough back is counted once; what is new, or changed, counts at once all the same.
+async fn a_remembered_total_stays_exact(store: Store) {
+    let wallet = six(&store).await;
+    let total = async |now: Time, query| {
+        let scope = Scope::Wallet(wallet.clone());
+        store.payment_total(scope, listing(query), now).await.unwrap()
+    };
+    let later = NOW.plus_seconds(100_000);
+    assert_eq!(total(NOW, "").await, 6);
+    assert_eq!(total(later, "").await, 6, "now all six are settled");
+    let new = NewPayment { created_at: later, ..an_invoice(&wallet, 1000) };
+    store.invoice_create(new).await.unwrap();
+    assert_eq!(total(later, "").await, 7);
+    assert_eq!(total(later.plus_seconds(100_000), "limit=1&offset=3").await, 7, "the page does not matter");
+    let counted = store.payment_count(Scope::Wallet(wallet.clone()), listing("tag=shop")).await.unwrap();
+    assert_eq!(total(later, "tag=shop").await, counted, "conditions are counted live");
+    let new = NewPayment { created_at: later.plus_seconds(100_000), ..an_invoice(&wallet, 1000) };
+    store.invoice_create(new).await.unwrap();
+    assert_eq!(total(later, "").await, 8, "a clock that went back changes nothing");
 }

@@ -1,6 +1,7 @@
 //! What every database behind the store must do. Each body runs on SQLite and on PostgreSQL.
 
 mod accounts;
+mod alarms;
 mod audit;
 mod events;
 mod fixtures;

@@ -6,8 +6,8 @@ use satchel::{
 };
 
 use super::fixtures::{
-    NOW, a_hash, adjustment, an_attempt, at_once, balance, done, failure, held, random, refusal, settlement, sound,
-    status, wallet_with,
+    NOW, a_hash, acknowledge_all, adjustment, an_attempt, at_once, balance, done, failure, held, random, refusal,
+    settlement, sound, status, wallet_with,
 };
 use crate::databases::{Database, on_both};
 
@@ -18,6 +18,7 @@ on_both! {
     s04_two_hundred_holds_from_a_wallet_that_affords_one_hold_one,
     s32_the_same_hash_twice_answers_with_the_first_attempt,
     s32_the_same_hash_fifty_times_at_once_is_held_once,
+    s32_attempts_that_come_and_go_are_never_refused_without_a_name,
     s33_the_same_hash_from_two_wallets_is_held_once,
     s37_a_failed_attempt_makes_room_for_another,
     an_attempt_is_dispatched_once,
@@ -123,6 +124,25 @@ async fn s32_the_same_hash_fifty_times_at_once_is_held_once(store: Store) {
         assert!(matches!(refusal(outcome), Refusal::AlreadyAttempted(other) if other.id == first));
     }
     assert_eq!(balance(&store, &wallet).await, 999_000);
+    sound(&store).await;
+}
+
+async fn s32_attempts_that_come_and_go_are_never_refused_without_a_name(store: Store) {
+    let wallet = wallet_with(&store, 1_000_000).await;
+    let attempt = an_attempt(&wallet, 1000, 0);
+    let outcomes = at_once(8, |_| {
+        let (store, attempt) = (store.clone(), attempt.clone());
+        async move {
+            for _ in 0..20 {
+                match store.hold(attempt.clone()).await {
+                    Ok(posted) => drop(store.release(failure(posted.payment.id)).await.unwrap()),
+                    error => assert!(matches!(refusal(error), Refusal::AlreadyAttempted(_))),
+                }
+            }
+        }
+    });
+    outcomes.await;
+    assert_eq!(balance(&store, &wallet).await, 1_000_000);
     sound(&store).await;
 }
 
@@ -315,6 +335,7 @@ async fn s37_a_late_success_and_another_attempt_at_once_are_both_booked(store: S
     let wallet = wallet_with(&store, 1_000_000).await;
     let mut left = 1_000_000;
     for _ in 0..20 {
+        acknowledge_all(&store).await;
         let attempt = an_attempt(&wallet, 1000, 100);
         let first = store.hold(attempt.clone()).await.unwrap().payment;
         store.release(failure(first.id)).await.unwrap();
@@ -336,6 +357,8 @@ async fn s37_a_late_success_and_another_attempt_at_once_are_both_booked(store: S
 async fn s18_settled_and_released_at_once_the_truth_is_booked(store: Store) {
     let wallet = wallet_with(&store, 100_000).await;
     for round in 1..=20 {
+        // where the release came first, the success was late
+        acknowledge_all(&store).await;
         let id = held(&store, &wallet, 1000, 100).await.id;
         let outcomes = at_once(4, |number| {
             let store = store.clone();

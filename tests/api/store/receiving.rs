@@ -6,7 +6,7 @@ use satchel::{
 };
 
 use super::fixtures::{
-    EXPIRY, NOW, an_attempt, an_invoice, at_once, balance, done, new_invoice, receipt, refusal, sound, status,
+    EXPIRY, NOW, an_attempt, an_invoice, at_once, balance, done, held, new_invoice, receipt, refusal, sound, status,
     transfer, wallet_with,
 };
 use crate::databases::on_both;
@@ -22,6 +22,8 @@ on_both! {
     expired_and_received_at_once_the_wallet_gains,
     eight_who_look_for_work_at_once_never_take_the_same,
     what_is_put_off_comes_up_again_at_its_time,
+    of_what_is_due_at_the_same_time_the_oldest_comes_first,
+    a_label_given_while_its_invoice_expires_stays,
 }
 
 async fn s39_one_receipt_told_a_hundred_times_is_credited_once(store: Store) {
@@ -204,4 +206,41 @@ async fn what_is_put_off_comes_up_again_at_its_time(store: Store) {
     store.payment_check_again(ids[2], Some(NOW)).await.unwrap();
     assert_eq!(due(10_000).await, [ids[0]]);
     assert_eq!(sound(&store).await.held, Msat(2000));
+}
+
+async fn of_what_is_due_at_the_same_time_the_oldest_comes_first(store: Store) {
+    let wallet = wallet_with(&store, 20_000).await;
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(held(&store, &wallet, 1000, 0).await.id);
+    }
+    // a turn that was taken and put back is written behind the others
+    for id in &ids[..10] {
+        store.payment_check_again(*id, Some(NOW.plus_seconds(1))).await.unwrap();
+        store.payment_check_again(*id, Some(NOW)).await.unwrap();
+    }
+    for expected in ids.chunks(5) {
+        let taken = store.payment_take_due(NOW, NOW.plus_seconds(50), 5).await.unwrap();
+        assert_eq!(taken.iter().map(|payment| payment.id).collect::<Vec<_>>(), expected);
+    }
+}
+
+async fn a_label_given_while_its_invoice_expires_stays(store: Store) {
+    let wallet = wallet_with(&store, 0).await;
+    for _ in 0..40 {
+        let id = store.invoice_create(an_invoice(&wallet, 1000)).await.unwrap();
+        let outcomes = at_once(2, |number| {
+            let store = store.clone();
+            async move {
+                if number == 0 {
+                    store.payment_set_labels(id, "[\"rent\"]".into(), NOW).await
+                } else {
+                    store.invoice_expire(id, EXPIRY).await.map(|expired| assert!(expired))
+                }
+            }
+        });
+        assert_eq!(done(outcomes.await), 2);
+        let labels = store.payment_find(id).await.unwrap().unwrap().label_list();
+        assert_eq!(labels.first().map(String::as_str), Some("rent"), "{labels:?}");
+    }
 }

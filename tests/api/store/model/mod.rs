@@ -50,6 +50,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (number(), sum).prop_map(|(wallet, msat)| Step::Adjust { wallet, msat }),
         1 => number().prop_map(|wallet| Step::Delete { wallet }),
         2 => (1..70i64).prop_map(|seconds| Step::Wait { seconds }),
+        3 => Just(Step::Acknowledge),
     ];
     vec(step, 1..60)
 }
@@ -67,6 +68,8 @@ struct Story {
 
 impl Story {
     async fn begin(store: Store) -> Self {
+        // the stories share a database
+        fixtures::acknowledge_all(&store).await;
         let before = store.audit().await.unwrap();
         let account = an_account();
         store.account_create(account.clone(), None).await.unwrap();
@@ -104,6 +107,7 @@ impl Story {
                     Verdict::AlreadyAttempted { by: self.payments.iter().position(|id| *id == other.id).unwrap() }
                 }
                 Refusal::InvoiceNotOpen(_) => Verdict::NotOpen,
+                Refusal::Missing("leave to send") => Verdict::Stopped,
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
                 Refusal::Done(_) | Refusal::Changed(_) => Verdict::Nothing,
@@ -144,6 +148,11 @@ impl Story {
             }
             Step::Wait { seconds } => {
                 self.model.seconds += seconds;
+                (DONE, DONE)
+            }
+            Step::Acknowledge => {
+                fixtures::acknowledge_all(&self.store).await;
+                self.model.stopped = false;
                 (DONE, DONE)
             }
             _ => self.take_outside(step).await,

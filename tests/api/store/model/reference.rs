@@ -62,6 +62,8 @@ pub(super) enum Step {
     Wait {
         seconds: i64,
     },
+    /// Somebody looked at every alarm.
+    Acknowledge,
 }
 
 /// How a step ended.
@@ -82,6 +84,8 @@ pub(super) enum Verdict {
     NotOpen,
     Missing,
     Taken,
+    /// An open alarm forbids it.
+    Stopped,
 }
 
 pub(super) const DONE: Verdict = Verdict::Done { alarm: false };
@@ -121,6 +125,8 @@ pub(super) struct Reference {
     pub(super) deleted: BTreeMap<usize, bool>,
     pub(super) rows: Vec<Row>,
     pub(super) books: Books,
+    /// An open alarm says that the source broke its word.
+    pub(super) stopped: bool,
     pub(super) seconds: i64,
 }
 
@@ -234,6 +240,9 @@ impl Reference {
             return Err(Verdict::AlreadyAttempted { by });
         }
         self.spends(wallet, msat + fee_limit)?;
+        if self.stopped {
+            return Err(Verdict::Stopped);
+        }
         self.add(wallet, -msat - fee_limit);
         let hash = hash.unwrap_or(self.rows.len());
         let number = self.push(wallet, Kind::External, Status::Pending, -msat, hash);
@@ -276,6 +285,7 @@ impl Reference {
             self.add(wallet, -missing);
         } else {
             self.books.alarms += 1;
+            self.stopped = true;
             if !self.bears(wallet, missing) {
                 self.books.loss -= missing;
             }

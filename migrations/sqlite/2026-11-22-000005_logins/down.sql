@@ -1,0 +1,2 @@
+DROP TABLE nostr_events;
+DROP TABLE identities;

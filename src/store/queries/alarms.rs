@@ -1,0 +1,93 @@
+//! Alarms: what a person has to look at, and which funding source is stopped until somebody did.
+
+use diesel::prelude::{
+    ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+};
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Conn,
+    listing::{Matches, order},
+};
+use crate::{
+    domain::{Payment, Time, filter::Listing},
+    store::{
+        Refusal, StoreError,
+        schema::{alarms, payments},
+        types::{Acknowledgement, Alarm, AlarmKind},
+    },
+};
+
+/// Most open alarms that are read at once: who has that many reads the list.
+const OPEN_MAX: i64 = 100;
+
+/// Alarms with the payments they are about.
+macro_rules! with_payments {
+    () => {
+        alarms::table.left_join(payments::table.on(alarms::payment_id.eq(payments::id.nullable())))
+    };
+}
+
+/// Calls a person, in the transaction that books what happened.
+pub(super) async fn raise(
+    conn: &mut Conn,
+    kind: AlarmKind,
+    payment: &Payment,
+    detail: &str,
+    at: Time,
+) -> Result<String, StoreError> {
+    diesel::insert_into(alarms::table)
+        .values((
+            alarms::payment_id.eq(Some(payment.id)),
+            alarms::kind.eq(kind),
+            alarms::source.eq(kind.stops_source().then_some(&payment.source)),
+            alarms::detail.eq(detail),
+            alarms::created_at.eq(at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(format!("{kind}: {detail}"))
+}
+
+/// Refuses when an alarm about this source is open.
+///
+/// It has to be asked after the wallet was taken from: what waited there for the very payment that
+/// raises the alarm then sees it.
+pub(super) async fn may_send(conn: &mut Conn, source: &str) -> Result<(), StoreError> {
+    let open = alarms::table.filter(alarms::source.eq(source)).filter(alarms::acknowledged_at.is_null());
+    match open.select(alarms::id).first::<i64>(conn).await.optional()? {
+        Some(_) => Err(Refusal::Missing("leave to send").into()),
+        None => Ok(()),
+    }
+}
+
+pub(in crate::store) async fn stopping(conn: &mut Conn, source: &String) -> Result<Option<Alarm>, StoreError> {
+    let open = with_payments!().filter(alarms::source.eq(source)).filter(alarms::acknowledged_at.is_null());
+    Ok(open.order(alarms::id).select(Alarm::as_select()).first(conn).await.optional()?)
+}
+
+pub(super) async fn open(conn: &mut Conn) -> Result<Vec<Alarm>, StoreError> {
+    let open = with_payments!().filter(alarms::acknowledged_at.is_null());
+    Ok(open.order(alarms::id).limit(OPEN_MAX).select(Alarm::as_select()).load(conn).await?)
+}
+
+pub(in crate::store) async fn page(conn: &mut Conn, listing: &Listing) -> Result<(Vec<Alarm>, i64), StoreError> {
+    let count = with_payments!().filter(Matches(listing)).count().get_result(conn).await?;
+    let page = with_payments!().filter(Matches(listing)).order(order(listing, "alarms.id DESC"));
+    let page = page.select(Alarm::as_select()).limit(listing.limit).offset(listing.offset);
+    Ok((page.load(conn).await?, count))
+}
+
+/// Whoever was first to take note stays the one who did.
+pub(in crate::store) async fn acknowledge(conn: &mut Conn, by: &Acknowledgement) -> Result<Alarm, StoreError> {
+    diesel::update(alarms::table.find(by.id).filter(alarms::acknowledged_at.is_null()))
+        .set((
+            alarms::acknowledged_at.eq(Some(by.at)),
+            alarms::acknowledged_by.eq(Some(&by.by)),
+            alarms::note.eq(by.note.as_ref()),
+        ))
+        .execute(conn)
+        .await?;
+    let found = with_payments!().filter(alarms::id.eq(by.id)).select(Alarm::as_select()).first(conn).await;
+    found.optional()?.ok_or_else(|| Refusal::Missing("alarm").into())
+}
