@@ -28,7 +28,6 @@ const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Between two self-checks.
 const CHECK_EVERY: Duration = Duration::from_hours(24);
-
 /// Between two looks at whether somebody paid for a tier.
 const TIERS_EVERY: Duration = Duration::from_secs(1);
 /// Between two rounds of forgetting callers that have not called for long.
@@ -51,6 +50,7 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     jobs.spawn(every(USES_EVERY, move || {
         let accounts = used.clone();
         async move { warn("last uses", accounts.flush_uses().await) }
+    }));
     let (selling, forgetting, counting) = (accounts.clone(), accounts.clone(), accounts.clone());
     jobs.spawn(every(TIERS_EVERY, move || {
         let accounts = selling.clone();

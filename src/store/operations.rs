@@ -14,14 +14,12 @@ use super::{
         Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, TierGrant,
         Transfer, Transferred,
         Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, SpanTotals, Spent, Transfer, Transferred,
+        Settlement, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{
     Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
     account::{Identity, Session},
-    credential::{Acl, Credential, CredentialKind},
-    account::Session,
     credential::{Acl, Budget, Credential, CredentialKind},
     event::Event,
     factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},

@@ -235,7 +235,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(tier_orders, payments);
+diesel::table! {
     identities (provider, subject) {
         provider -> Text,
         subject -> Text,
@@ -322,5 +322,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     entries,
     outbox,
     idempotency,
-    alarms
+    alarms,
+    tier_orders
 );

@@ -9,7 +9,6 @@ use crate::domain::{
     share::{Share, ShareRights, ShareRole},
     AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
     payment::NewPayment,
-    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.

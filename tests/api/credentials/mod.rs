@@ -1,10 +1,28 @@
-//! Credentials of every family: what they allow, how long, and who may hand them on.
+//! Credentials of every family: how people come in, what each allows, how long, and who may hand it on.
 
 mod acls;
 mod anonymous;
+mod budgets;
 mod chains;
+mod idempotency;
+mod impersonation;
 mod keys;
+mod kit;
+mod logins;
+pub(crate) mod nostr;
+mod passkeys;
+mod people;
 mod prefixes;
+mod provider;
+mod proxies;
+mod resets;
+mod sessions;
+mod sso;
+mod sso_forged;
+mod tiers;
+mod tokens;
+mod totp;
+mod websockets;
 
 use serde_json::Value;
 
@@ -17,29 +35,3 @@ fn text(value: &Value, name: &str) -> String {
 async fn only_wallet(caller: &crate::harness::Caller) -> String {
     text(&caller.get("/api/v1/wallets").await.ok()[0], "id")
 }
-//! Credentials as their holders see them.
-
-mod proxies;
-mod tiers;
-//! Credentials: how people come in, and what their tokens are worth.
-
-mod logins;
-pub(crate) mod nostr;
-mod provider;
-mod sso;
-mod sso_forged;
-mod tokens;
-//! What opens doors besides wallet keys: logins, second factors, and how each of them ends.
-
-mod impersonation;
-mod passkeys;
-mod people;
-mod resets;
-mod sessions;
-mod totp;
-mod websockets;
-//! Credentials as their holders see them.
-
-mod budgets;
-mod idempotency;
-mod kit;
