@@ -17,8 +17,7 @@ use super::{
     problem::Problem,
     route::{Route, route},
     shapes::UserShape,
-    sharing,
-    totp,
+    sharing, totp,
 };
 use crate::{
     accounts::{PasswordChange, ProfileChange, policy::Principal},

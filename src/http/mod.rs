@@ -2,18 +2,18 @@
 //! accounts or the ledger, and shapes what goes out; it decides nothing about money or rights.
 
 mod account;
-mod admin;
 mod acl_legacy;
 mod acls;
-mod anonymous;
+mod admin;
 mod admission;
+mod anonymous;
 mod answer;
 mod api_keys;
 mod auth;
 mod body;
 mod handed_out;
-mod impersonation;
 mod idempotency;
+mod impersonation;
 mod lenient;
 mod nostr;
 mod openapi;

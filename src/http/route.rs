@@ -20,8 +20,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    admission,
-    idempotency,
+    admission, idempotency,
     openapi::{Answer, Arguments, Sketch},
     permission::{Admitted, Permission},
     problem::{Code, Problem},

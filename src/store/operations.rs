@@ -7,14 +7,8 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, ShareChange,
-        SpanTotals, Transfer, Transferred,
-        Acknowledgement, Adjustment, Alarm, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, SpanTotals, Transfer, Transferred,
-        Adjustment, Audit, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation, Settlement, SpanTotals, TierGrant,
-        Transfer, Transferred,
         Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, SpanTotals, Spent, TierGrant, Transfer, Transferred,
+        Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{

@@ -73,6 +73,10 @@ diesel::table! {
     acl_makers (acl_id) {
         acl_id -> Text,
         credential_id -> Text,
+    }
+}
+
+diesel::table! {
     budget_windows (credential_id, window_start) {
         credential_id -> Text,
         window_start -> BigInt,
@@ -85,6 +89,10 @@ diesel::table! {
         credential_id -> Text,
         last_used_at -> BigInt,
         last_used_ip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     budget_charges (payment_id, credential_id) {
         payment_id -> BigInt,
         credential_id -> Text,

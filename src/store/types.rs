@@ -4,11 +4,10 @@ use diesel::prelude::{NullableExpressionMethods, Queryable, Selectable};
 
 use super::schema::payments;
 use crate::domain::{
-    CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId,
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId,
+    column::text_enum,
     payment::NewPayment,
     share::{Share, ShareRights, ShareRole},
-    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
-    payment::NewPayment,
 };
 
 /// A wallet's new balance, as committed.
