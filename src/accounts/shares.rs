@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{
     AccountError, Accounts, WalletCard, WalletWithKeys,
     policy::{Policy, Principal, Sight},
+    wallets::check_makes_wallets,
 };
 use crate::{
     domain::{
@@ -229,7 +230,7 @@ impl Accounts {
     /// # Errors
     /// When there is no such wallet or no invitation to it.
     pub async fn mirror_wallet(&self, principal: &Principal, source: Option<&str>) -> Result<WalletView, AccountError> {
-        self.check_makes_wallets(principal)?;
+        check_makes_wallets(principal)?;
         let invalid = AccountError::invalid;
         let source = source.filter(|id| !id.is_empty());
         let source = source.ok_or_else(|| invalid("Shared wallet ID is required for shared wallets."))?;
@@ -282,9 +283,10 @@ impl Accounts {
         let mut invitations = self.invitations(&principal.account).await?.into_iter();
         let open = invitations.find(|open| open.share.request_id() == request).ok_or_else(missing)?;
         let (id, now) = (open.share.id.clone(), self.clock.now());
-        let answered = match accept {
-            true => self.store.share_accept(id, None, now).await?,
-            false => self.store.share_decline(id, now).await?,
+        let answered = if accept {
+            self.store.share_accept(id, None, now).await?
+        } else {
+            self.store.share_decline(id, now).await?
         };
         self.grants.forget();
         if !answered {
@@ -325,10 +327,9 @@ impl Accounts {
         own: Vec<WalletWithKeys>,
     ) -> Result<Vec<WalletView>, AccountError> {
         let given = self.store.share_list_of_owner(principal.account.clone()).await?;
-        let received = match own.iter().any(|opened| opened.wallet.source_wallet_id.is_some()) {
-            true => self.store.share_list_of_member(principal.account.clone()).await?,
-            false => Vec::new(),
-        };
+        let has_mirrors = own.iter().any(|opened| opened.wallet.source_wallet_id.is_some());
+        let received =
+            if has_mirrors { self.store.share_list_of_member(principal.account.clone()).await? } else { Vec::new() };
         let view = |opened: WalletWithKeys| {
             if opened.wallet.source_wallet_id.is_some() {
                 let id = Some(&opened.wallet.id);

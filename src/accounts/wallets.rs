@@ -57,16 +57,8 @@ impl Accounts {
         principal: &Principal,
         name: Option<&str>,
     ) -> Result<WalletWithKeys, AccountError> {
-        self.check_makes_wallets(principal)?;
+        check_makes_wallets(principal)?;
         self.make_wallet(&principal.account, name).await
-    }
-
-    pub(super) fn check_makes_wallets(&self, principal: &Principal) -> Result<(), AccountError> {
-        if principal.policy.wallets.is_some() {
-            let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
-            return Err(AccountError::Forbidden(text));
-        }
-        Ok(())
     }
 
     async fn make_wallet(&self, account: &AccountId, name: Option<&str>) -> Result<WalletWithKeys, AccountError> {
@@ -229,6 +221,15 @@ impl Accounts {
 fn is_within_reach(principal: &Principal, wallet: &Wallet) -> bool {
     let named = principal.wallet.as_ref().is_none_or(|own| own.id == wallet.id);
     wallet.account_id == principal.account && principal.policy.reaches(&wallet.id) && named
+}
+
+/// May the principal's account have another wallet by it?
+pub(super) fn check_makes_wallets(principal: &Principal) -> Result<(), AccountError> {
+    if principal.policy.wallets.is_some() {
+        let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
+        return Err(AccountError::Forbidden(text));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), AccountError> {

@@ -152,14 +152,16 @@ impl Permission for WalletReceiveOrSend {
         let first = number_of(&request)?;
         let principal = wallet_principal(&request).await?;
         let refused = |principal: &Principal| [first, first + 1].map(|number| may(&request, principal, number).err());
+        let by_itself = refused(&principal);
         // a mirror that may do neither is told so by the word for what it asks, which stands in the body
         if !principal.wallet.as_ref().is_some_and(|wallet| wallet.through.is_some())
-            && let [Some(receive), Some(_)] = refused(&principal)
+            && let [Some(receive), Some(_)] = by_itself
         {
             return Err(receive);
         }
         let caller = on_wallet(&request, principal).await?;
-        let refused = refused(&caller.principal);
+        let ([receive, send], [there_receive, there_send]) = (by_itself, refused(&caller.principal));
+        let refused = [receive.or(there_receive), send.or(there_send)];
         Ok(EitherCaller { caller, refused })
     }
 }

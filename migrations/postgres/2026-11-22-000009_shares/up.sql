@@ -3,7 +3,7 @@
 -- A mirror: a wallet of a member with keys of its own, which open the wallet of somebody else as far as a
 -- share allows. It never holds money itself.
 ALTER TABLE wallets ADD COLUMN source_wallet_id TEXT REFERENCES wallets (id)
-  CHECK (source_wallet_id IS NULL OR balance_msat = 0);
+  CONSTRAINT mirror_has_no_balance_msat CHECK (source_wallet_id IS NULL OR balance_msat = 0);
 
 -- `id` names the share; `budget_id` names what it spends of its budget: the shares of one invitation have one.
 CREATE TABLE shares (
