@@ -127,9 +127,10 @@ impl Bench {
         let begun = Instant::now();
         for _ in 0..TIMES {
             let secret = black_box(secret);
-            let principal = match secret.starts_with("ey") {
-                true => self.accounts.by_bearer(secret).await?,
-                false => self.accounts.by_api_key(secret).await?,
+            let principal = if secret.starts_with("ey") {
+                self.accounts.by_bearer(secret).await?
+            } else {
+                self.accounts.by_api_key(secret).await?
             };
             let policy = &principal.policy;
             let may = policy.routes.contains(black_box(self.number)) && policy.admits(from) && further(&principal);

@@ -9,7 +9,11 @@
 //!
 //! Nothing of it is in clear at rest: of the key and the request there are keyed hashes, the answer is sealed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
@@ -74,8 +78,8 @@ pub struct Parts(BTreeMap<String, String>);
 impl Parts {
     /// The names of the parts in which the two differ.
     fn differing(&self, other: &Self) -> Vec<String> {
-        let names = self.0.keys().chain(other.0.keys().filter(|name| !self.0.contains_key(*name)));
-        names.filter(|name| self.0.get(*name) != other.0.get(*name)).cloned().collect()
+        let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        names.into_iter().filter(|name| self.0.get(*name) != other.0.get(*name)).cloned().collect()
     }
 }
 

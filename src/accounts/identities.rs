@@ -29,10 +29,10 @@ impl Accounts {
     pub(super) async fn enter(
         &self,
         provider: Provider,
-        person: Person,
+        person: &Person,
         visitor: Visitor,
     ) -> Result<Login, AccountError> {
-        let account = self.resident(provider, &person).await?;
+        let account = self.resident(provider, person).await?;
         if !account.activated {
             return Err(CLOSED);
         }
@@ -83,7 +83,7 @@ impl Accounts {
         &self,
         account: &AccountId,
         provider: Provider,
-        person: Person,
+        person: &Person,
         visitor: Visitor,
     ) -> Result<Login, AccountError> {
         let forbidden = |text: &str| AccountError::Forbidden(text.to_owned());
@@ -103,7 +103,7 @@ impl Accounts {
                     return Err(forbidden("Email already used."));
                 }
                 let verified = email.filter(|_| person.email_verified);
-                let linked = self.store.identity_link(identity(self, provider, &person, &own.id), verified).await;
+                let linked = self.store.identity_link(identity(self, provider, person, &own.id), verified).await;
                 match linked {
                     Err(StoreError::Refused(Refusal::Taken("identity"))) => {
                         return Err(forbidden("This login opens another account."));

@@ -44,6 +44,7 @@ pub use login::{Factor, Login, Registration, Visitor};
 pub use login::{Login, Registration};
 pub use login::{Login, Registration, Visitor};
 pub use operators::{NewOperator, Operator, OperatorChange};
+pub use login::{Factor, Login, Registration, Visitor};
 use passkeys::RelyingParty;
 use password::Passwords;
 use policy::Catalogue;

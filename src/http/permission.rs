@@ -7,10 +7,10 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
 
+pub(super) use super::origin::client_address;
 use super::{
     House,
     admission::{self, Door},
-    origin::client_address,
     problem::{Code, Problem},
     route,
 };

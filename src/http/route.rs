@@ -205,8 +205,10 @@ pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
 /// A path without the names of its variable parts: what tells resources apart. `PUT /wallet/{new_name}` and
 /// `DELETE /wallet/{wallet_id}` are two methods of one resource.
 fn shape(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.starts_with('{') { "{part}" } else { part });
-    parts.collect::<Vec<_>>().join("/")
+    let named = |(place, part): (usize, &str)| {
+        if part.starts_with('{') { format!("{{part{place}}}") } else { part.to_owned() }
+    };
+    path.split('/').enumerate().map(named).collect::<Vec<_>>().join("/")
 }
 
 fn not_allowed(allow: &str) -> HttpResponse {

@@ -113,8 +113,8 @@ async fn converse(
                 return;
             }
             () = ended(&house, &mut leave) => {
-                let reason = CloseReason { code: CloseCode::Policy, description: Some("This key is not valid any more.".into()) };
-                let _ = session.close(Some(reason)).await;
+                let description = Some("This key is not valid any more.".to_owned());
+                let _ = session.close(Some(CloseReason { code: CloseCode::Policy, description })).await;
                 return;
             }
             _ = ping.tick() => session.ping(b"").await,

@@ -106,7 +106,8 @@ impl Configured<'_> {
         let back = Cow::Owned(redirect(redirect_uri)?);
         let (url, _) = match self {
             Self::Issuer(known) => {
-                let client = issuer_client(known, &known.discovery(web, now).await?)?;
+                let discovery = known.discovery(web, now).await?;
+                let client = issuer_client(known, &discovery)?;
                 let scopes = ["openid", "email", "profile"].map(|scope| Scope::new(scope.to_owned()));
                 let request = client.authorize_url(csrf).add_scopes(scopes).add_extra_param("nonce", &state.nonce);
                 request.set_pkce_challenge(challenge).set_redirect_uri(back).url()

@@ -178,8 +178,8 @@ impl Accounts {
         let person = configured.person(&self.sso.web, code, now).await?;
         let linked = link.is_some();
         let login = match link {
-            Some(account) => self.link(&account, provider, person, visitor).await?,
-            None => self.enter(provider, person, visitor).await?,
+            Some(account) => self.link(&account, provider, &person, visitor).await?,
+            None => self.enter(provider, &person, visitor).await?,
         };
         Ok(SsoDone { login, linked })
     }
@@ -202,7 +202,7 @@ impl Accounts {
             nonce: given.nonce,
         };
         let person = configured.person(&self.sso.web, code, self.clock.now()).await?;
-        self.enter(provider, person, visitor).await
+        self.enter(provider, &person, visitor).await
     }
 
     fn provider(&self, name: &str) -> Result<(Provider, Configured<'_>), AccountError> {

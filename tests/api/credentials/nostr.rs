@@ -300,3 +300,22 @@ async fn an_account_can_be_given_a_key() {
     let late = put(&id, &pubkey(&ALICE)).await;
     assert!(late.detail().starts_with("You can only update your credentials in the first 120 seconds."));
 }
+
+proptest::proptest! {
+    /// The same as the fuzz target, in every run: whatever the header, it is refused with a word or really signed.
+    #[test]
+    fn no_header_is_a_surprise(text in ".{0,200}", cut in 0usize..600, put in proptest::char::any()) {
+        use satchel::accounts::nostr::{check, parse, public_key};
+        let event = signed(&ALICE, 1_800_000_000, 27_235, json!([["u", "x"], ["method", "POST"], [text.clone()]]), &text);
+        let json = event.to_string();
+        let broken: String = json.chars().take(cut).chain([put]).chain(json.chars().skip(cut + 1)).collect();
+        for header in [text.clone(), format!("Nostr {text}"), format!("Nostr {}", BASE64_STANDARD.encode(&broken))] {
+            if let Ok(read) = parse(Some(&header)) {
+                let _ = check(&read, &["x".to_owned()], text.as_bytes(), Time::from_unix(1_800_000_000));
+            }
+        }
+        let read = parse(Some(&header(&event))).unwrap();
+        assert!(check(&read, &["x".to_owned()], b"", Time::from_unix(1_800_000_000)).is_ok());
+        let _ = public_key(&text);
+    }
+}

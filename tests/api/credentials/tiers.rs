@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use reqwest::Method;
 use satchel::domain::{
+    Msat,
     credential::{Credential, CredentialKind, HandedOut, Restrictions, Scope},
     tier::{Capability, Tiers},
 };
@@ -341,12 +342,13 @@ async fn a_payment_from_outside_counts_and_nobody_looks() {
     let (root, alice) = (server.super_user().await, server.user("alice").await);
     let key = server.key(&api_key(&server, &alice).await);
     let cheap = alice.post("/api/v1/account/tier", json!({ "tier": "enterprise" })).await.ok();
-    let pay = |order: &Value, msat: i64| json!({ "bolt11": order["bolt11"], "amount_msat": msat });
-    root.post("/admin/api/v1/simulation/pay", pay(&cheap, 1000)).await.ok();
+    // a node that lets too little pass: the simulated one does not
+    let hash = cheap["payment_hash"].as_str().unwrap().parse().unwrap();
+    server.ledger().receive(hash, Msat(1000), None).await.unwrap().unwrap();
     soon("the receipt", || async { root.get("/api/v1/wallet").await.ok()["balance"] == 1000 }).await;
     assert_eq!(tier_of(&alice).await, "free", "too little buys nothing");
     let order = alice.post("/api/v1/account/tier", json!({ "tier": "pro" })).await.ok();
-    root.post("/admin/api/v1/simulation/pay", pay(&order, 10_000_000)).await.ok();
+    root.post("/admin/api/v1/simulation/pay", json!({ "bolt11": order["bolt11"] })).await.ok();
     soon("the new rate", || async { count_down(&key.get("/api/v1/wallet").await).0 == 300 }).await;
     server.assert_sound().await;
 }

@@ -123,6 +123,7 @@ async fn s26_what_was_held_and_never_handed_over_comes_back_at_the_next_start() 
         created_at: now,
         updated_at: now,
         next_check_at: Some(now.plus_seconds(60)),
+        idempotency: None,
     };
     server.store.hold(held).await.unwrap();
     let (admin_key, invoice_key) = (wallet.admin_key.clone(), wallet.invoice_key.clone());

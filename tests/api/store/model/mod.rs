@@ -13,7 +13,8 @@ use proptest::{
 };
 use satchel::{
     domain::{
-        AccountId, Msat, PaymentHash, PaymentId, Time, Wallet, WalletId,
+        AccountId, CredentialId, Msat, PaymentHash, PaymentId, Time, Wallet, WalletId,
+        credential::{Budget, Period},
         filter::{LIMIT_MAX, Listing},
         payment::{NewPayment, Scope},
     },
@@ -23,7 +24,7 @@ use satchel::{
     },
 };
 
-use self::reference::{Books, DONE, Reference, Step, VALID_SECONDS, Verdict};
+use self::reference::{BUDGETS, Books, DONE, Reference, Step, VALID_SECONDS, Verdict};
 use super::fixtures::{self, NOW, a_hash, a_wallet_of, an_account, assert_sound, random};
 use crate::databases::Database;
 
@@ -37,9 +38,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (number(), msat()).prop_map(|(wallet, msat)| Step::Invoice { wallet, msat }),
         1 => (number(), number()).prop_map(|(wallet, invoice)| Step::InvoiceAgain { wallet, invoice }),
-        6 => (number(), number(), any::<u8>())
-            .prop_map(|(payer, invoice, dice)| Step::Transfer { payer, invoice, foreign: dice < 20 }),
-        4 => (number(), msat(), fee()).prop_map(|(wallet, msat, fee_limit)| Step::Hold { wallet, msat, fee_limit }),
+        6 => (number(), number(), any::<u8>(), 0..=BUDGETS.len())
+            .prop_map(|(payer, invoice, dice, spender)| Step::Transfer { payer, invoice, foreign: dice < 20, spender }),
+        4 => (number(), msat(), fee(), 0..=BUDGETS.len())
+            .prop_map(|(wallet, msat, fee_limit, spender)| Step::Hold { wallet, msat, fee_limit, spender }),
         3 => (number(), number(), msat()).prop_map(|(wallet, payment, msat)| Step::HoldAgain { wallet, payment, msat }),
         3 => number().prop_map(|payment| Step::Dispatch { payment }),
         2 => number().prop_map(|payment| Step::ReleaseUndispatched { payment }),
@@ -50,6 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (number(), sum).prop_map(|(wallet, msat)| Step::Adjust { wallet, msat }),
         1 => number().prop_map(|wallet| Step::Delete { wallet }),
         2 => (1..70i64).prop_map(|seconds| Step::Wait { seconds }),
+        1 => Just(Step::Wait { seconds: 86_400 }),
         3 => Just(Step::Acknowledge),
     ];
     vec(step, 1..60)
@@ -62,6 +65,8 @@ struct Story {
     wallets: Vec<WalletId>,
     payments: Vec<PaymentId>,
     hashes: Vec<PaymentHash>,
+    /// The parent's and the child's, in the order of their ids.
+    budgets: Vec<Budget>,
     model: Reference,
     before: Audit,
 }
@@ -79,7 +84,12 @@ impl Story {
             store.wallet_create(Wallet { id: id.clone(), ..a_wallet_of(&account.id) }).await.unwrap();
         }
         let model = Reference::new(WALLETS);
-        Self { store, account: account.id, wallets, payments: Vec::new(), hashes: Vec::new(), model, before }
+        let mut credentials: Vec<_> = BUDGETS.iter().map(|_| CredentialId::from(random::<4>())).collect();
+        credentials.sort();
+        let limits = credentials.into_iter().zip(BUDGETS);
+        let budgets = limits.map(|(credential, limit)| Budget { credential, limit: Msat(limit), period: Period::Day });
+        let budgets = budgets.collect();
+        Self { store, account: account.id, wallets, payments: Vec::new(), hashes: Vec::new(), budgets, model, before }
     }
 
     fn at(&self) -> Time {
@@ -107,6 +117,7 @@ impl Story {
                     Verdict::AlreadyAttempted { by: self.payments.iter().position(|id| *id == other.id).unwrap() }
                 }
                 Refusal::InvoiceNotOpen(_) => Verdict::NotOpen,
+                Refusal::BudgetExceeded(spent) => Verdict::OverBudget { left: spent.left().0 },
                 Refusal::Missing("leave to send") => Verdict::Stopped,
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
@@ -167,7 +178,7 @@ impl Story {
 
     async fn take_inside(&mut self, step: &Step) -> (Verdict, Verdict) {
         match step {
-            Step::Transfer { payer, invoice, foreign } => {
+            Step::Transfer { payer, invoice, foreign, spender } => {
                 let Some(number) = self.pick(*invoice) else { return (DONE, DONE) };
                 let (payer, hash) = (payer % WALLETS, self.model.rows[number].hash);
                 let like = NewPayment {
@@ -180,11 +191,11 @@ impl Story {
                 if *foreign {
                     transfer.bolt11.push('x');
                 }
-                let found = match self.store.transfer(transfer).await {
+                let found = match self.store.transfer_within(transfer, self.within(*spender)).await {
                     Ok(moved) => self.wrote(moved.sent.id, self.hashes[hash].clone()),
                     Err(error) => self.refused(error),
                 };
-                (self.model.transfer(payer, hash, *foreign).unwrap_or_else(|refused| refused), found)
+                (self.model.transfer(payer, hash, *foreign, *spender).unwrap_or_else(|refused| refused), found)
             }
             Step::Invoice { wallet, msat } => self.issue(wallet % WALLETS, *msat, None).await,
             Step::InvoiceAgain { wallet, invoice } => match self.pick(*invoice) {
@@ -207,8 +218,8 @@ impl Story {
     }
 
     async fn take_outside(&mut self, step: &Step) -> (Verdict, Verdict) {
-        if let Step::Hold { wallet, msat, fee_limit } = step {
-            return self.hold(wallet % WALLETS, *msat, *fee_limit, None).await;
+        if let Step::Hold { wallet, msat, fee_limit, spender } = step {
+            return self.hold(wallet % WALLETS, *msat, *fee_limit, None, *spender).await;
         }
         let Some(number) = self.pick(match step {
             Step::HoldAgain { payment, .. }
@@ -227,7 +238,7 @@ impl Story {
         let failure = Failure { id, reason: "no route".into(), at };
         let whether = |done| if done { DONE } else { Verdict::Nothing };
         match step {
-            Step::HoldAgain { wallet, msat, .. } => self.hold(wallet % WALLETS, *msat, 10, Some(hash)).await,
+            Step::HoldAgain { wallet, msat, .. } => self.hold(wallet % WALLETS, *msat, 10, Some(hash), 0).await,
             Step::Dispatch { .. } => {
                 (self.model.dispatch(number), whether(store.payment_dispatch(id, at).await.unwrap()))
             }
@@ -255,15 +266,26 @@ impl Story {
         }
     }
 
-    async fn hold(&mut self, wallet: usize, msat: i64, fee_limit: i64, hash: Option<usize>) -> (Verdict, Verdict) {
+    fn within(&self, spender: usize) -> Vec<Budget> {
+        self.budgets.iter().take(spender).cloned().rev().collect()
+    }
+
+    async fn hold(
+        &mut self,
+        wallet: usize,
+        msat: i64,
+        fee_limit: i64,
+        hash: Option<usize>,
+        spender: usize,
+    ) -> (Verdict, Verdict) {
         let name = hash.map_or_else(a_hash, |hash| self.hashes[hash].clone());
         let attempt = fixtures::an_attempt(&self.wallets[wallet], msat, fee_limit);
         let attempt = self.dated(NewPayment { payment_hash: name.clone(), ..attempt });
-        let found = match self.store.hold(attempt).await {
+        let found = match self.store.hold_within(attempt, self.within(spender)).await {
             Ok(posted) => self.wrote(posted.payment.id, name),
             Err(error) => self.refused(error),
         };
-        (self.model.hold(wallet, msat, fee_limit, hash).unwrap_or_else(|refused| refused), found)
+        (self.model.hold(wallet, msat, fee_limit, hash, spender).unwrap_or_else(|refused| refused), found)
     }
 
     /// Balances and payments are what the model says.
@@ -287,6 +309,11 @@ impl Story {
             assert_eq!((&payment.wallet_id, payment.kind), (&self.wallets[row.wallet], row.kind));
         }
         assert_eq!(self.model.conserved(), 0);
+        for (number, budget) in self.budgets.iter().enumerate() {
+            let found = self.store.budget_spent(budget.clone(), self.at()).await.unwrap().spent.0;
+            let expected = self.model.spent.get(&(number, self.model.day())).copied().unwrap_or(0);
+            assert_eq!(found, expected, "spent of budget {number}");
+        }
     }
 
     /// The books are right, and they grew by what the model says.

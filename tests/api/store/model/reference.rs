@@ -20,11 +20,13 @@ pub(super) enum Step {
         payer: usize,
         invoice: usize,
         foreign: bool,
+        spender: usize,
     },
     Hold {
         wallet: usize,
         msat: i64,
         fee_limit: i64,
+        spender: usize,
     },
     /// A payment to another node under the hash of something that is known here.
     HoldAgain {
@@ -81,6 +83,9 @@ pub(super) enum Verdict {
     AlreadyAttempted {
         by: usize,
     },
+    OverBudget {
+        left: i64,
+    },
     NotOpen,
     Missing,
     Taken,
@@ -90,6 +95,8 @@ pub(super) enum Verdict {
 
 pub(super) const DONE: Verdict = Verdict::Done { alarm: false };
 const ALARM: Verdict = Verdict::Done { alarm: true };
+/// What a parent and its child may spend in a day. Spenders are nobody in particular, the parent, and the child.
+pub(super) const BUDGETS: [i64; 2] = [4000, 2500];
 /// How long invoices are valid.
 pub(super) const VALID_SECONDS: i64 = 100;
 
@@ -107,6 +114,8 @@ pub(super) struct Row {
     received: bool,
     late: bool,
     expires: i64,
+    /// Budgets and windows that were charged, and what.
+    charges: Vec<((usize, i64), i64)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,6 +137,8 @@ pub(super) struct Reference {
     /// An open alarm says that the source broke its word.
     pub(super) stopped: bool,
     pub(super) seconds: i64,
+    /// What was spent of each budget in each day.
+    pub(super) spent: BTreeMap<(usize, i64), i64>,
 }
 
 impl Reference {
@@ -158,6 +169,7 @@ impl Reference {
             dispatched: false,
             received: false,
             late: false,
+            charges: Vec::new(),
             expires: self.seconds + VALID_SECONDS,
         };
         self.rows.push(row);
@@ -180,6 +192,35 @@ impl Reference {
     fn spends(&self, wallet: usize, msat: i64) -> Result<(), Verdict> {
         let able = self.balances[&wallet] >= msat && !self.deleted[&wallet];
         if able { Ok(()) } else { Err(Verdict::Insufficient { needed: msat }) }
+    }
+
+    /// The day, counted from the one in which the story begins.
+    pub(super) fn day(&self) -> i64 {
+        (super::super::fixtures::NOW.unix() + self.seconds).div_euclid(86_400)
+    }
+
+    /// What the spender's budgets would be charged, if they have it.
+    fn within_budget(&self, spender: usize, msat: i64) -> Result<Vec<((usize, i64), i64)>, Verdict> {
+        let day = self.day();
+        for (budget, limit) in BUDGETS.iter().enumerate().take(spender) {
+            let left = limit - self.spent.get(&(budget, day)).unwrap_or(&0);
+            if left < msat {
+                return Err(Verdict::OverBudget { left: left.max(0) });
+            }
+        }
+        Ok((0..spender).map(|budget| ((budget, day), msat)).collect())
+    }
+
+    /// Makes what was charged for a payment this.
+    fn charge(&mut self, payment: usize, mut charges: Vec<((usize, i64), i64)>, msat: i64) {
+        for ((budget, day), before) in std::mem::take(&mut self.rows[payment].charges) {
+            *self.spent.entry((budget, day)).or_default() -= before;
+        }
+        for (window, charged) in &mut charges {
+            *charged = msat;
+            *self.spent.entry(*window).or_default() += msat;
+        }
+        self.rows[payment].charges = charges;
     }
 
     /// The attempt on a hash that is in flight or succeeded.
@@ -207,7 +248,13 @@ impl Reference {
         DONE
     }
 
-    pub(super) fn transfer(&mut self, payer: usize, hash: usize, foreign: bool) -> Result<Verdict, Verdict> {
+    pub(super) fn transfer(
+        &mut self,
+        payer: usize,
+        hash: usize,
+        foreign: bool,
+        spender: usize,
+    ) -> Result<Verdict, Verdict> {
         let invoice = self.invoice(hash).ok_or(Verdict::Missing)?;
         let Row { wallet: payee, amount, status, expires, .. } = self.rows[invoice];
         if status != Status::Pending || foreign || expires <= self.seconds {
@@ -222,10 +269,12 @@ impl Reference {
         } else {
             gains.and(self.spends(payer, amount))?;
         }
+        let charges = self.within_budget(spender, amount)?;
         self.add(payer, -amount);
         self.add(payee, amount);
         self.rows[invoice].status = Status::Success;
-        self.push(payer, Kind::Internal, Status::Success, -amount, hash);
+        let number = self.push(payer, Kind::Internal, Status::Success, -amount, hash);
+        self.charge(number, charges, amount);
         Ok(DONE)
     }
 
@@ -235,11 +284,13 @@ impl Reference {
         msat: i64,
         fee_limit: i64,
         hash: Option<usize>,
+        spender: usize,
     ) -> Result<Verdict, Verdict> {
         if let Some(by) = hash.and_then(|hash| self.live(hash)) {
             return Err(Verdict::AlreadyAttempted { by });
         }
         self.spends(wallet, msat + fee_limit)?;
+        let charges = self.within_budget(spender, msat + fee_limit)?;
         if self.stopped {
             return Err(Verdict::Stopped);
         }
@@ -248,6 +299,7 @@ impl Reference {
         let number = self.push(wallet, Kind::External, Status::Pending, -msat, hash);
         self.rows[number].hold = msat + fee_limit;
         self.rows[number].fee = fee_limit;
+        self.charge(number, charges, msat + fee_limit);
         Ok(DONE)
     }
 
@@ -271,6 +323,8 @@ impl Reference {
         let (wallet, held) = (row.wallet, row.hold);
         *row = Row { status: Status::Failed, hold: 0, fee: 0, ..row.clone() };
         self.add(wallet, held);
+        let charges = self.rows[payment].charges.clone();
+        self.charge(payment, charges, 0);
         DONE
     }
 
@@ -291,6 +345,8 @@ impl Reference {
             }
         }
         self.books.lightning += cost;
+        let charges = self.rows[payment].charges.clone();
+        self.charge(payment, charges, cost);
         let beside_another = status == Status::Failed && self.live(hash).is_some();
         let row = &mut self.rows[payment];
         row.hold = 0;
