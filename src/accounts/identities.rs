@@ -36,6 +36,7 @@ impl Accounts {
         if !account.activated {
             return Err(CLOSED);
         }
+        self.second_factor(&account.id, visitor.code.as_deref()).await?;
         self.start_session(&account, visitor.user_agent).await
     }
 

@@ -86,13 +86,17 @@ impl Accounts {
         }
     }
 
-    /// The budgets that a principal's spending counts against. What is spent is not known here yet.
+    /// The budgets that a principal's spending counts against, and what is spent of them.
     ///
     /// # Errors
     /// When the database is not available.
     pub async fn budgets(&self, principal: &Principal) -> Result<Vec<BudgetState>, AccountError> {
-        let state = |budget: &Budget| BudgetState { budget: budget.clone(), spent: None };
-        std::future::ready(Ok(principal.policy.budgets.iter().map(state).collect())).await
+        let mut states = Vec::new();
+        for budget in &principal.policy.budgets {
+            let spent = self.store.budget_spent(budget.clone(), self.clock.now()).await?;
+            states.push(BudgetState { budget: budget.clone(), spent: Some(spent.spent) });
+        }
+        Ok(states)
     }
 
     /// Would the request pass?

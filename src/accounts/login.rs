@@ -39,6 +39,8 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// The account of a live login that came with the request.
     pub account: Option<AccountId>,
+    /// A one-time code or a recovery code that came with the request.
+    pub code: Option<String>,
 }
 
 /// What a login shows beside its password.
@@ -147,6 +149,7 @@ impl Accounts {
         if account.super_user {
             return Err(AccountError::Forbidden("Admin users cannot login with user id only.".into()));
         }
+        self.second_factor(&account.id, visitor.code.as_deref()).await?;
         self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
         self.start_session(&account, visitor.user_agent).await
     }

@@ -143,6 +143,7 @@ impl Accounts {
         if !account.activated {
             return Err(AccountError::Unauthenticated("User is not activated."));
         }
+        self.second_factor(&account.id, visitor.code.as_deref()).await?;
         self.throttle.succeeded(None, visitor.address, now);
         self.start_session(&account, visitor.user_agent).await
     }

@@ -182,7 +182,7 @@ impl Accounts {
     /// # Errors
     /// 401 when a code is missing, wrong, or used; 429 after too many wrong ones.
     pub async fn second_factor(&self, account: &AccountId, code: Option<&str>) -> Result<(), AccountError> {
-        match self.shown(account, code).await? {
+        match self.code_shown(account, code).await? {
             Shown::NotAsked | Shown::Right => Ok(()),
             Shown::Missing => Err(AccountError::OtpRequired),
             Shown::Wrong => Err(AccountError::Unauthenticated("Invalid one-time code.")),
@@ -194,7 +194,7 @@ impl Accounts {
     /// # Errors
     /// 403 when a code is missing, wrong, or used; 429 after too many wrong ones.
     pub async fn confirm(&self, account: &AccountId, code: Option<&str>) -> Result<(), AccountError> {
-        match self.shown(account, code).await? {
+        match self.code_shown(account, code).await? {
             Shown::NotAsked | Shown::Right => Ok(()),
             Shown::Missing => Err(AccountError::OtpToGoOn),
             Shown::Wrong => Err(AccountError::Forbidden("Invalid one-time code.".into())),
@@ -224,7 +224,7 @@ impl Accounts {
         self.confirm(&principal.account, code).await
     }
 
-    async fn shown(&self, account: &AccountId, code: Option<&str>) -> Result<Shown, AccountError> {
+    async fn code_shown(&self, account: &AccountId, code: Option<&str>) -> Result<Shown, AccountError> {
         let found = self.store.totp_find(account.clone()).await?;
         let Some(totp) = found.filter(|totp| totp.enabled) else { return Ok(Shown::NotAsked) };
         let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) else { return Ok(Shown::Missing) };

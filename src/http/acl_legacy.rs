@@ -32,6 +32,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/auth/acl", Credentials, delete)
             .doc("Deletes an access list and ends its tokens."),
         route(Method::POST, "/api/v1/auth/acl/token", Credentials, mint)
+            .idempotent()
             .doc("Mints a token for an access list. The token is in this answer and nowhere else."),
         route(Method::DELETE, "/api/v1/auth/acl/token", Credentials, revoke).doc("Ends a token at once."),
     ]

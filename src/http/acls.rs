@@ -35,7 +35,7 @@ pub fn routes() -> Vec<Route> {
             .doc("Changes an access list; its tokens may do from then on what it says."),
         route(Method::DELETE, "/api/v1/auth/acls/{acl_id}", Credentials, delete)
             .doc("Deletes an access list and ends its tokens."),
-        route(Method::POST, "/api/v1/auth/acls/{acl_id}/tokens", Credentials, mint)
+        route(Method::POST, "/api/v1/auth/acls/{acl_id}/tokens", Credentials, mint).idempotent()
             .doc("Mints a token for an access list. The token is in this answer and nowhere else."),
         route(Method::GET, "/api/v1/auth/acls/{acl_id}/tokens", Credentials, tokens)
             .doc("Lists the tokens of an access list, never their secrets."),

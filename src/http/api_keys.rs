@@ -35,7 +35,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/api/v1/api-keys", Credentials, list)
             .doc("Lists the account's API keys, never their secrets.\nA key sees itself and what it minted."),
-        route(Method::POST, "/api/v1/api-keys", Credentials, mint).doc(
+        route(Method::POST, "/api/v1/api-keys", Credentials, mint).idempotent().doc(
             "Mints an API key. The key is in this answer and nowhere else.\n\
             Its scope is `full`, `read`, `stats` (counts and totals only), `receive`, or the id of an access list. Nobody mints more than he holds.",
         ),
@@ -43,7 +43,7 @@ pub fn routes() -> Vec<Route> {
             .doc("Says what the credential that is sent may do, and what is left of its budget."),
         route(Method::POST, "/api/v1/api-keys/check", Introspect, check)
             .doc("Says whether a request would pass and, if not, which rule stops it. Nothing is done."),
-        route(Method::POST, "/api/v1/api-keys/{id}/rotate", Credentials, rotate)
+        route(Method::POST, "/api/v1/api-keys/{id}/rotate", Credentials, rotate).idempotent()
             .doc("Gives an API key a new secret; the old one stays good for the overlap."),
         route(Method::DELETE, "/api/v1/api-keys/{id}", Credentials, revoke)
             .doc("Ends an API key at once, on every server, and whatever it minted."),

@@ -197,6 +197,7 @@ pub(super) async fn visitor(request: &HttpRequest, house: &House) -> Visitor {
         user_agent: user_agent(request),
         address: super::permission::client_address(request),
         account: account.map(|principal| principal.account.clone()),
+        code: totp::code(request, None),
     }
 }
 

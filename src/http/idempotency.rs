@@ -104,7 +104,7 @@ where
 async fn begin(request: &HttpRequest, payload: dev::Payload) -> Result<(RequestKey, Bytes, Begun), Problem> {
     let memory = memory(request)?;
     let key = memory.key(&caller(request), given(request)?);
-    let body = read(payload).await?;
+    let body = read(payload).await?.freeze();
     let parts = parts(&memory, &key, request, &body);
     let begun = memory.begin(&key, &parts).await?;
     Ok((key, body, begun))

@@ -141,6 +141,7 @@ async fn order(
         description_hash: None,
         expiry_seconds: None,
         annotations: Annotations { extra, ..Annotations::default() },
+        once: None,
     };
     let invoice = house.ledger.create_invoice(request).await?;
     let order = house.accounts.order_tier(&principal.account, &offer, &invoice).await?;

@@ -9,7 +9,6 @@ use super::{
     types::{
         Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
         Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
-        Settlement, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{
