@@ -69,6 +69,7 @@ impl Accounts {
             login_at: None,
             sight: Sight { admin_key: is_admin_key, invoice_key: true },
         });
+        let principal = self.through_mirror(principal).await?;
         self.grants.put(fingerprint, Arc::clone(&principal), generation);
         Ok(principal)
     }
@@ -331,6 +332,7 @@ impl WalletCard {
             );
             return Err(AccountError::Store(StoreError::Unavailable(why)));
         };
-        Ok(Self { id: wallet.id, account: wallet.account_id, name: wallet.name, admin_key, invoice_key })
+        let (id, account, name, source) = (wallet.id, wallet.account_id, wallet.name, wallet.source_wallet_id);
+        Ok(Self { id, account, name, admin_key, invoice_key, source, through: None })
     }
 }

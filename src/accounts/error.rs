@@ -67,6 +67,7 @@ impl From<StoreError> for AccountError {
             StoreError::Refused(Refusal::Taken("lightning address")) => {
                 Self::invalid("Lightning Address is already taken.")
             }
+            StoreError::Refused(Refusal::Taken("share")) => Self::invalid("User already invited to this wallet."),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet not found"),
             other => Self::Store(other),
         }

@@ -157,7 +157,8 @@ impl Accounts {
         if in_path.is_some_and(|id| !principal.policy.reaches(&id)) {
             return Ok(Some(refused("wallets", format!("This {} is not for that wallet.", principal.family.name()))));
         }
-        let of_wallet = [Right::WalletRead, Right::WalletReceive, Right::WalletSend, Right::WalletManage];
+        let of_wallet =
+            [Right::WalletRead, Right::WalletReceive, Right::WalletSend, Right::WalletManage, Right::WalletShare];
         if !of_wallet.contains(&operation.right) {
             return Ok(None);
         }

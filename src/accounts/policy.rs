@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use super::WalletCard;
 use crate::domain::{
     AccountId, CredentialId, Msat, SessionId, Time, WalletId,
-    credential::{Budget, Scope, Spender},
+    credential::{Budget, Period, Restrictions, Scope, Spender},
+    share::ShareRights,
 };
 
 /// What a route asks of its caller.
@@ -28,6 +29,8 @@ pub enum Right {
     WalletSend,
     /// Renaming, changing and deleting the wallet.
     WalletManage,
+    /// Letting other people use the wallet.
+    WalletShare,
     /// The account's wallets: listing, making and restoring them, and what they add up to.
     Wallets,
     /// The account: its profile and its people.
@@ -42,13 +45,14 @@ pub enum Right {
 
 impl Right {
     /// Every right, weakest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Public,
         Self::Introspect,
         Self::WalletRead,
         Self::WalletReceive,
         Self::WalletSend,
         Self::WalletManage,
+        Self::WalletShare,
         Self::Wallets,
         Self::Account,
         Self::Credentials,
@@ -65,6 +69,7 @@ impl Right {
             Self::WalletReceive => "WalletReceive",
             Self::WalletSend => "WalletSend",
             Self::WalletManage => "WalletManage",
+            Self::WalletShare => "WalletShare",
             Self::Wallets => "Wallets",
             Self::Account => "Account",
             Self::Credentials => "Credentials",
@@ -109,11 +114,11 @@ impl Family {
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
             Account, AccountSecrets, Credentials, Introspect, Public, WalletManage, WalletRead, WalletReceive,
-            WalletSend, Wallets,
+            WalletSend, WalletShare, Wallets,
         };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],
-            Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage],
+            Self::AdminKey => &[Public, WalletRead, WalletReceive, WalletSend, WalletManage, WalletShare],
             Self::AnonymousKey => &[Public, Introspect, WalletRead, WalletReceive, WalletSend, WalletManage, Wallets],
             Self::AclToken | Self::ApiKey => &[
                 Public,
@@ -122,6 +127,7 @@ impl Family {
                 WalletReceive,
                 WalletSend,
                 WalletManage,
+                WalletShare,
                 Wallets,
                 Account,
                 Credentials,
@@ -133,6 +139,7 @@ impl Family {
                 WalletReceive,
                 WalletSend,
                 WalletManage,
+                WalletShare,
                 Wallets,
                 Account,
                 Credentials,
@@ -207,6 +214,21 @@ impl Catalogue {
         self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
     }
 
+    /// Everything that a share with these rights lets its member do with the wallet. Its end, its keys and its other
+    /// members stay the owner's.
+    pub fn shared(&self, rights: ShareRights) -> RouteSet {
+        let named = |operation: &Operation| match operation.right {
+            Right::Public => true,
+            // LNbits shows a mirror its name and balance as long as anything is allowed: who pays must know it
+            Right::WalletRead => rights.view || rights.any() && is_overview(operation),
+            Right::WalletReceive => rights.receive,
+            Right::WalletSend => rights.send,
+            Right::WalletManage => rights.manage && operation.method != "DELETE",
+            _ => false,
+        };
+        self.operations.iter().enumerate().filter(|(_, op)| named(op)).map(|(number, _)| number).collect()
+    }
+
     /// What asks for this right.
     pub fn asking(&self, right: Right) -> RouteSet {
         let numbered = self.operations.iter().enumerate();
@@ -217,6 +239,11 @@ impl Catalogue {
     pub fn allowed(&self, family: Family) -> RouteSet {
         self.by_family.iter().find(|(known, _)| *known == family).map_or_else(RouteSet::default, |(_, set)| *set)
     }
+}
+
+/// Does the operation answer a wallet's name and balance and nothing else?
+fn is_overview(operation: &Operation) -> bool {
+    operation.method == "GET" && operation.path == "/api/v1/wallet"
 }
 
 /// Does the path answer counts and totals and nothing else?
@@ -307,6 +334,23 @@ impl Policy {
             sources: Vec::new(),
             expires_at: None,
         }
+    }
+
+    /// Within these limits; what it spends of their budget is counted under this name.
+    pub fn limited(self, limits: Restrictions, counted_as: CredentialId) -> Self {
+        let budget = limits.budget_msat.map(|most| Budget {
+            credential: counted_as,
+            limit: Msat(most),
+            period: limits.budget_period.unwrap_or(Period::Month),
+        });
+        let bounds = Self {
+            max_amount: limits.max_amount_msat.map(Msat),
+            max_fee: limits.max_fee_msat.map(Msat),
+            budgets: budget.into_iter().collect(),
+            sources: if limits.source_ips.is_empty() { Vec::new() } else { vec![limits.source_ips] },
+            ..Self::of(self.routes)
+        };
+        self.within(&bounds)
     }
 
     /// What both allow: a credential never exceeds the one that minted it.
@@ -422,52 +466,4 @@ impl Principal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Catalogue, Family, Operation, Policy, Right, RouteSet};
-    use crate::domain::{Msat, Time};
-
-    #[test]
-    fn a_route_set_holds_what_was_put_in() {
-        let set: RouteSet = [0, 63, 64, 511, 512, 9999].into_iter().collect();
-        for number in [0, 63, 64, 511] {
-            assert!(set.contains(number));
-        }
-        for number in [1, 65, 510, 512, 9999] {
-            assert!(!set.contains(number));
-        }
-        assert_eq!(set.and(&[64, 65].into_iter().collect()), [64].into_iter().collect());
-    }
-
-    #[test]
-    fn families_get_what_their_rights_allow() {
-        let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
-        let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
-        let may = |family| (0..11).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
-        assert_eq!(may(Family::InvoiceKey), [0, 2, 3]);
-        assert_eq!(may(Family::AdminKey), [0, 2, 3, 4, 5]);
-        assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5, 6]);
-        assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    }
-
-    #[test]
-    fn what_both_allow_is_what_each_allows() {
-        let routes: RouteSet = [1, 2, 3].into_iter().collect();
-        let parent = Policy {
-            max_amount: Some(Msat(1000)),
-            expires_at: Some(Time(5)),
-            sources: vec![vec!["10.0.0.0/8".parse().unwrap()]],
-            ..Policy::of(routes)
-        };
-        let child =
-            Policy { max_amount: Some(Msat(5000)), max_fee: Some(Msat(7)), ..Policy::of([2, 4].into_iter().collect()) };
-        let both = child.within(&parent);
-        assert_eq!(both.routes, [2].into_iter().collect());
-        assert_eq!((both.max_amount, both.max_fee, both.expires_at), (Some(Msat(1000)), Some(Msat(7)), Some(Time(5))));
-        assert!(both.admits("10.1.2.3".parse().unwrap()) && both.admits("::ffff:10.1.2.3".parse().unwrap()));
-        assert!(!both.admits("192.0.2.1".parse().unwrap()));
-        assert!(both.is_bounded() && !Policy::of(routes).is_bounded());
-    }
-}
+mod tests;

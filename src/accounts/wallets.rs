@@ -1,6 +1,6 @@
 //! An account's wallets: making them, changing them, and the keys that come with them.
 
-use super::{AccountError, Accounts, policy::Principal};
+use super::{AccountError, Accounts, Through, policy::Principal};
 use crate::domain::{
     AccountId, Msat, Wallet, WalletId,
     filter::{Condition, Listing, Operand, Operator},
@@ -21,6 +21,10 @@ pub struct WalletCard {
     pub admin_key: String,
     /// Its invoice key.
     pub invoice_key: String,
+    /// The wallet that it stands for, where it is a mirror.
+    pub source: Option<WalletId>,
+    /// How somebody who is not its owner came to it; its keys are not there then.
+    pub through: Option<Through>,
 }
 
 impl std::fmt::Debug for WalletCard {
@@ -53,10 +57,7 @@ impl Accounts {
         principal: &Principal,
         name: Option<&str>,
     ) -> Result<WalletWithKeys, AccountError> {
-        if principal.policy.wallets.is_some() {
-            let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
-            return Err(AccountError::Forbidden(text));
-        }
+        check_makes_wallets(principal)?;
         self.make_wallet(&principal.account, name).await
     }
 
@@ -191,6 +192,7 @@ impl Accounts {
             deleted: false,
             created_at: now,
             updated_at: now,
+            source_wallet_id: None,
         };
         Ok(WalletWithKeys { wallet: self.keyed(blank, &admin_key, &invoice_key), admin_key, invoice_key })
     }
@@ -206,7 +208,7 @@ impl Accounts {
         }
     }
 
-    fn with_keys(&self, wallet: Wallet) -> Result<WalletWithKeys, AccountError> {
+    pub(super) fn with_keys(&self, wallet: Wallet) -> Result<WalletWithKeys, AccountError> {
         let card = WalletCard::open(&self.vault, wallet.clone())?;
         Ok(WalletWithKeys { wallet, admin_key: card.admin_key, invoice_key: card.invoice_key })
     }
@@ -219,6 +221,15 @@ impl Accounts {
 fn is_within_reach(principal: &Principal, wallet: &Wallet) -> bool {
     let named = principal.wallet.as_ref().is_none_or(|own| own.id == wallet.id);
     wallet.account_id == principal.account && principal.policy.reaches(&wallet.id) && named
+}
+
+/// May the principal's account have another wallet by it?
+pub(super) fn check_makes_wallets(principal: &Principal) -> Result<(), AccountError> {
+    if principal.policy.wallets.is_some() {
+        let text = format!("This {} is for certain wallets and makes no others.", principal.family.name());
+        return Err(AccountError::Forbidden(text));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), AccountError> {

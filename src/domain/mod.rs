@@ -16,6 +16,7 @@ pub mod limits;
 pub mod money;
 pub mod names;
 pub mod payment;
+pub mod share;
 pub mod tier;
 pub mod time;
 pub mod wallet;

@@ -1,7 +1,7 @@
 //! Payments: one row per attempt, signed amounts, three states that are promised to callers.
 
 use diesel::prelude::{Insertable, Queryable, Selectable};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{AccountId, Msat, PaymentHash, PaymentId, Time, WalletId, column::text_enum};
 
@@ -197,9 +197,33 @@ pub struct Annotations {
     pub extension: Option<String>,
     /// Where to report a receipt.
     pub webhook: Option<String>,
+    /// Who does it, where it is not the wallet's owner.
+    pub by: Option<Author>,
 }
 
+/// Somebody who uses a wallet that its owner shared with him.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The name under which the owner finds him among his operators.
+    pub operator: String,
+    /// The name by which the owner invited him.
+    pub name: String,
+}
+
+/// The key of `extra` that says who made a payment. Only the server writes it.
+pub const AUTHOR_KEY: &str = "satchel_by";
+
 impl Annotations {
+    /// `extra` as it is stored: what callers say of who made the payment counts for nothing.
+    pub fn stored_extra(&self) -> Map<String, Value> {
+        let mut extra = self.extra.clone();
+        extra.remove(AUTHOR_KEY);
+        if let Some(by) = &self.by {
+            extra.insert(AUTHOR_KEY.to_owned(), json!({ "operator": by.operator, "username": by.name }));
+        }
+        extra
+    }
+
     /// The text under `extra.tag`.
     pub fn tag(&self) -> Option<String> {
         self.extra.get("tag").and_then(Value::as_str).map(|tag| tag.replace('\0', ""))

@@ -39,6 +39,8 @@ pub struct Wallet {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+    /// The wallet of somebody else that it stands for. Such a mirror holds nothing itself, by order of the database.
+    pub source_wallet_id: Option<WalletId>,
 }
 
 /// How wallet apps show a wallet.

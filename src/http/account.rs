@@ -17,7 +17,7 @@ use super::{
     problem::Problem,
     route::{Route, route},
     shapes::UserShape,
-    totp,
+    sharing, totp,
 };
 use crate::{
     accounts::{PasswordChange, ProfileChange, policy::Principal},
@@ -176,6 +176,10 @@ pub(super) async fn shown(
     account: domain::Account,
     principal: &Principal,
 ) -> Result<Json<UserShape>, Problem> {
-    let wallets = house.accounts.wallets(principal).await?;
-    Ok(Json(UserShape::of(account, wallets, principal.sight)))
+    let mut user = UserShape::of(account, Vec::new(), principal.sight);
+    user.wallets = sharing::views(house, principal).await?;
+    if let Some(extra) = user.extra.as_object_mut() {
+        extra.insert("wallet_invite_requests".to_owned(), sharing::requests(house, principal).await?);
+    }
+    Ok(Json(user))
 }

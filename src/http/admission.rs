@@ -86,7 +86,8 @@ pub(super) enum Door {
 impl Door {
     /// The door of a route that asks for these.
     pub(super) fn of(rights: &[(&str, Right)]) -> Self {
-        let wallet = [Right::WalletRead, Right::WalletReceive, Right::WalletSend, Right::WalletManage];
+        let wallet =
+            [Right::WalletRead, Right::WalletReceive, Right::WalletSend, Right::WalletManage, Right::WalletShare];
         match rights {
             [(_, Right::Public), ..] => Self::Public,
             [(_, right), ..] if wallet.contains(right) => Self::Wallet,

@@ -17,6 +17,7 @@ mod impersonation;
 mod lenient;
 mod nostr;
 mod openapi;
+mod operators;
 mod origin;
 mod passkeys;
 mod payments;
@@ -25,6 +26,7 @@ mod problem;
 mod route;
 mod sessions;
 mod shapes;
+mod sharing;
 mod shell;
 mod sso;
 mod system;
@@ -111,6 +113,8 @@ pub fn table() -> Vec<Route> {
         route::under("Second factors", passkeys::routes()),
         route::under("Super user", impersonation::routes()),
         route::under("Wallets", wallets::routes()),
+        route::under("Sharing", sharing::routes()),
+        route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Tiers", tiers::routes()),

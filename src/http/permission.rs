@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     accounts::{
-        AccountError, WalletCard, acl,
-        policy::{Family, Principal, Right},
+        AccountError, Through, WalletCard, acl,
+        policy::{Family, Operation, Principal, Right},
     },
-    domain::credential::HandedOut,
+    domain::{credential::HandedOut, payment::Author},
 };
 
 /// What a route asks of its caller, and what its handler gets to know about him.
@@ -59,6 +59,13 @@ pub struct WalletCaller {
     pub wallet: Arc<WalletCard>,
 }
 
+impl WalletCaller {
+    /// Who he is to the wallet's owner, where he is somebody else.
+    pub fn author(&self) -> Option<Author> {
+        self.wallet.through.as_ref().map(|through| through.author.clone())
+    }
+}
+
 /// Anybody.
 #[derive(Clone, Copy)]
 pub struct Public;
@@ -87,7 +94,10 @@ macro_rules! wallet_permission {
                     let number = number_of(&request)?;
                     let principal = wallet_principal(&request).await?;
                     may(&request, &principal, number)?;
-                    on_wallet(&request, principal).await
+                    let caller = on_wallet(&request, principal).await?;
+                    // a wallet of somebody else allows less than the credential
+                    may(&request, &caller.principal, number)?;
+                    Ok(caller)
                 }
             }
         }
@@ -104,6 +114,10 @@ wallet_permission!(
 wallet_permission!(
     /// May rename, change and delete a wallet.
     WalletManage
+);
+wallet_permission!(
+    /// May let other people use a wallet.
+    WalletShare
 );
 
 /// May make invoices, or pay, or both: the body says which of the two is asked.
@@ -137,11 +151,18 @@ impl Permission for WalletReceiveOrSend {
     async fn check(request: HttpRequest) -> Result<EitherCaller, Problem> {
         let first = number_of(&request)?;
         let principal = wallet_principal(&request).await?;
-        let refused = [first, first + 1].map(|number| may(&request, &principal, number).err());
-        if let [Some(receive), Some(_)] = refused {
+        let refused = |principal: &Principal| [first, first + 1].map(|number| may(&request, principal, number).err());
+        let by_itself = refused(&principal);
+        // a mirror that may do neither is told so by the word for what it asks, which stands in the body
+        if !principal.wallet.as_ref().is_some_and(|wallet| wallet.through.is_some())
+            && let [Some(receive), Some(_)] = by_itself
+        {
             return Err(receive);
         }
-        Ok(EitherCaller { caller: on_wallet(&request, principal).await?, refused })
+        let caller = on_wallet(&request, principal).await?;
+        let ([receive, send], [there_receive, there_send]) = (by_itself, refused(&caller.principal));
+        let refused = [receive.or(there_receive), send.or(there_send)];
+        Ok(EitherCaller { caller, refused })
     }
 }
 
@@ -238,16 +259,15 @@ fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Pri
     Err(Problem::new(Code::Forbidden, text).with("exceeded", "source_ips"))
 }
 
-/// The wallet that the caller acts on.
+/// The wallet that the caller acts on, and what he may do there: with a wallet that somebody shares with him only
+/// what that share allows, and only from where it may be used.
 async fn on_wallet(request: &HttpRequest, principal: Arc<Principal>) -> Result<WalletCaller, Problem> {
-    let wallet = match &principal.wallet {
-        Some(own) => Arc::clone(own),
-        None => {
-            let named =
-                header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id"));
-            house(request)?.accounts.wallet_of(&principal, named.as_deref()).await?
-        }
+    let named = match &principal.wallet {
+        Some(_) => None,
+        None => header_text(request, "x-wallet-id").map(str::to_owned).or_else(|| parameter(request, "wallet_id")),
     };
+    let (principal, wallet) = house(request)?.accounts.acting_on(&principal, named.as_deref()).await?;
+    let principal = if wallet.through.is_some() { from_here(request, principal)? } else { principal };
     Ok(WalletCaller { principal, wallet })
 }
 
@@ -265,6 +285,13 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
     let operation = house(request).ok().and_then(|house| house.catalogue.operations().get(number).cloned());
     let Some(operation) = operation else { return Problem::new(Code::Forbidden, "Not allowed.") };
     let endpoint = acl::name(&operation);
+    let shared = principal.wallet.as_ref().and_then(|wallet| wallet.through.as_ref());
+    let by_itself = house(request).is_ok_and(|house| house.catalogue.allowed(principal.family).contains(number));
+    if let Some(through) = shared.filter(|_| by_itself) {
+        return not_shared(through, &operation)
+            .with("missing_right", operation.right.name())
+            .with("missing_endpoint", endpoint);
+    }
     let who = principal.family.name();
     // the texts that LNbits clients know stand first
     let text = match (principal.family, operation.right) {
@@ -277,6 +304,27 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
         _ => format!("This {who} lacks {endpoint:?}."),
     };
     Problem::new(Code::Forbidden, text).with("missing_right", operation.right.name()).with("missing_endpoint", endpoint)
+}
+
+/// What the wallet's owner did not share. The keys of a mirror hear what LNbits says to them; it answers empty lists
+/// instead of payments, where here as everywhere the missing right is named.
+fn not_shared(through: &Through, operation: &Operation) -> Problem {
+    let lacks = |what: &str| {
+        let text = format!("Wallet does not have permission to {what}.");
+        Problem::new(Code::NotShared, text).with("status", "failed")
+    };
+    match (&through.mirror, operation.right) {
+        (Some(_), Right::WalletReceive) => lacks("create invoices"),
+        (Some(_), Right::WalletSend) if operation.fork == "send" => lacks("pay invoices"),
+        (Some(_), Right::WalletShare) if operation.method == "DELETE" => {
+            Problem::invalid("Source wallet is not a lightning wallet.")
+        }
+        (Some(_), Right::WalletShare) => Problem::invalid("Only lightning wallets can be shared."),
+        _ => {
+            let endpoint = acl::name(operation);
+            Problem::new(Code::Forbidden, format!("This wallet is shared with you, but not {endpoint:?}."))
+        }
+    }
 }
 
 fn number_of(request: &HttpRequest) -> Result<usize, Problem> {

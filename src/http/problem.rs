@@ -99,6 +99,8 @@ codes! {
     AlreadyPaid = "already_paid", 520;
     /// The node says that it failed for good; the money is back in the wallet.
     PaymentFailed = "payment_failed", 520;
+    /// The wallet's owner did not share this with the caller.
+    NotShared = "not_shared", 520;
     /// The node would not issue the invoice.
     InvoiceRefused = "invoice_refused", 520;
 }

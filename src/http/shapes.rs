@@ -119,7 +119,7 @@ pub struct WalletShape {
     pub id: String,
     /// Whose.
     pub user: String,
-    /// Always `lightning`.
+    /// `lightning`; `lightning-shared` where it is somebody else's.
     pub wallet_type: &'static str,
     /// Spends.
     pub adminkey: String,
@@ -127,7 +127,7 @@ pub struct WalletShape {
     pub inkey: String,
     /// Its name for people.
     pub name: String,
-    /// Always null here.
+    /// The wallet that it stands for, where that is somebody else's.
     pub shared_wallet_id: Option<String>,
     /// Deleted wallets keep their money.
     pub deleted: bool,
@@ -147,7 +147,7 @@ pub struct WalletShape {
     /// Remembered pay links.
     #[schema(value_type = Object)]
     pub stored_paylinks: Value,
-    /// Always empty here.
+    /// What its user may do, where it is somebody else's.
     pub share_permissions: Vec<String>,
 }
 
@@ -179,6 +179,18 @@ impl WalletShape {
             stored_paylinks: json!({ "links": links }),
             share_permissions: Vec::new(),
         }
+    }
+
+    /// Hides the keys.
+    pub fn mask(&mut self) {
+        MASKED.clone_into(&mut self.adminkey);
+        MASKED.clone_into(&mut self.inkey);
+    }
+
+    /// Marks it as somebody else's.
+    pub fn shared_by(&mut self, source: String) {
+        self.wallet_type = "lightning-shared";
+        self.shared_wallet_id = Some(source);
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     problem::{Code, Problem},
     route::{Route, route},
     shapes::{PageOf, WalletShape},
+    sharing,
 };
 use crate::{
     accounts::policy::Family,
@@ -72,9 +73,12 @@ struct NewWallet {
     /// The server's default when absent.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     name: Option<String>,
-    /// Only `lightning`.
+    /// `lightning`, or `lightning-shared` to accept an invitation to somebody's wallet.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     wallet_type: Option<String>,
+    /// That wallet.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    shared_wallet_id: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -101,8 +105,10 @@ struct PatchWallet {
 async fn read(Caller(caller): Caller<WalletRead>, house: Data<House>) -> Result<Json<OwnWallet>, Problem> {
     let balance = balance(&house, &caller).await?;
     let (wallet, sight) = (&caller.wallet, caller.principal.sight);
+    // a mirror is known to its user by its own name
+    let own_id = wallet.through.as_ref().and_then(|through| through.mirror.as_ref()).unwrap_or(&wallet.id);
     Ok(Json(OwnWallet {
-        id: (caller.principal.family != Family::InvoiceKey).then(|| wallet.id.to_string()),
+        id: (caller.principal.family != Family::InvoiceKey).then(|| own_id.to_string()),
         name: wallet.name.clone(),
         balance: balance.0,
         adminkey: sight.admin_key.then(|| wallet.admin_key.clone()),
@@ -115,16 +121,23 @@ async fn create(
     house: Data<House>,
     Body(new): Body<NewWallet>,
 ) -> Result<Json<WalletShape>, Problem> {
-    if new.wallet_type.is_some_and(|kind| kind != "lightning") {
-        return Err(Problem::field("wallet_type", "unexpected value; permitted: 'lightning'", "value_error.const"));
+    match new.wallet_type.as_deref() {
+        None | Some("lightning") => {}
+        Some("lightning-shared") => {
+            let wallet = house.accounts.mirror_wallet(&principal, new.shared_wallet_id.as_deref()).await?;
+            return Ok(Json(sharing::view(wallet, &principal)));
+        }
+        Some(_) => {
+            let text = "unexpected value; permitted: 'lightning', 'lightning-shared'";
+            return Err(Problem::field("wallet_type", text, "value_error.const"));
+        }
     }
     let wallet = house.accounts.create_wallet(&principal, new.name.as_deref()).await?;
     Ok(Json(WalletShape::seen(wallet, principal.sight)))
 }
 
 async fn list(Caller(principal): Caller<Wallets>, house: Data<House>) -> Result<Json<Vec<WalletShape>>, Problem> {
-    let wallets = house.accounts.wallets(&principal).await?;
-    Ok(Json(wallets.into_iter().map(|wallet| WalletShape::seen(wallet, principal.sight)).collect()))
+    Ok(Json(sharing::views(&house, &principal).await?))
 }
 
 async fn page(
@@ -133,7 +146,7 @@ async fn page(
     listing: List<OfWallets>,
 ) -> Result<Json<PageOf<WalletShape>>, Problem> {
     let (wallets, total) = house.accounts.wallet_page(&principal, listing.into_inner()).await?;
-    let data = wallets.into_iter().map(|wallet| WalletShape::seen(wallet, principal.sight)).collect();
+    let data = sharing::own_views(&house, &principal, wallets).await?;
     Ok(Json(PageOf { data, total }))
 }
 
@@ -174,7 +187,7 @@ async fn patch(
         lightning_address: None,
     };
     let wallet = house.accounts.patch_wallet(&caller.wallet.id, patch).await?;
-    Ok(Json(WalletShape::seen(wallet, caller.principal.sight)))
+    Ok(Json(sharing::acted_on(wallet, &caller)))
 }
 
 async fn delete(Caller(caller): Caller<WalletManage>, house: Data<House>) -> Result<Json<()>, Problem> {

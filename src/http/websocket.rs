@@ -80,6 +80,7 @@ async fn channel(house: &House, item: &str) -> Result<Option<(About, Channel)>, 
         return Ok(Some((About::Payment, Channel::Payment(hash))));
     }
     match house.accounts.by_wallet_key(item).await {
+        Ok(principal) if !house.accounts.may_listen(&principal) => Ok(None),
         Ok(principal) => Ok(principal.wallet.as_ref().map(|card| (About::Wallet, Channel::Wallet(card.id.clone())))),
         Err(crate::accounts::AccountError::Missing(_)) => Ok(None),
         Err(error) => Err(error.into()),

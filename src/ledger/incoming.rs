@@ -64,6 +64,7 @@ impl Ledger {
         })?;
         let now = self.clock.now();
         let notes = request.annotations;
+        let extra = json(&notes.stored_extra());
         let invoice = NewPayment {
             wallet_id: request.wallet,
             kind: Kind::Invoice,
@@ -82,7 +83,7 @@ impl Ledger {
             webhook: notes.webhook,
             extension: notes.extension,
             labels: json(&notes.labels),
-            extra: json(&notes.extra),
+            extra,
             external_id: notes.external_id,
             source: self.source.name().to_owned(),
             created_at: now,

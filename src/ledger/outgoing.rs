@@ -159,7 +159,7 @@ impl Ledger {
             tag: notes.tag(),
             extension: notes.extension.clone(),
             labels: json(&notes.labels),
-            extra: json(&notes.extra),
+            extra: json(&notes.stored_extra()),
             external_id: notes.external_id.clone(),
             source: self.source.name().to_owned(),
             created_at: now,

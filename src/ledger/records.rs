@@ -7,7 +7,7 @@ use crate::{
     domain::{
         Msat, Payment, Time, WalletId,
         filter::Listing,
-        payment::Scope,
+        payment::{AUTHOR_KEY, Scope},
         time::{DAY, HOUR},
     },
     store::types::{GroupTotals, SpanTotals},
@@ -110,6 +110,9 @@ impl Ledger {
         mut payment: Payment,
         add: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Payment, LedgerError> {
+        if add.contains_key(AUTHOR_KEY) {
+            return Err(LedgerError::Invalid(format!("The extra key {AUTHOR_KEY} is the server's to write.")));
+        }
         loop {
             let mut extra = payment.extra_object();
             let mut taken: Vec<_> = add.keys().filter(|key| extra.contains_key(*key)).cloned().collect();

@@ -8,7 +8,7 @@ use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
         Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, SpanTotals, Spent, TierGrant, Transfer, Transferred,
+        Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{
@@ -19,6 +19,7 @@ use crate::domain::{
     factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
     filter::Listing,
     payment::{NewPayment, Scope},
+    share::{OpenShare, Share},
     tier::TierOrder,
     wallet::WalletPatch,
 };
@@ -203,6 +204,21 @@ operations! {
     write wallet_set_deleted(id: WalletId, deleted: bool, at: Time) -> () = wallets::set_deleted;
     /// Reads what a wallet holds, from the database itself.
     read wallet_balance(id: WalletId) -> Option<Msat> = wallets::balance;
+
+    /// Writes shares, all of them or none.
+    write share_create(shares: Vec<Share>) -> () = shares::create;
+    /// Reads the share that an account has of a wallet.
+    read share_find(wallet: WalletId, member: AccountId) -> Option<OpenShare> = shares::find;
+    /// Reads what an account was given of others' wallets, oldest first.
+    read share_list_of_member(member: AccountId) -> Vec<OpenShare> = shares::list_of_member;
+    /// Reads what an account gave of its own wallets, oldest first.
+    read share_list_of_owner(owner: AccountId) -> Vec<OpenShare> = shares::list_of_owner;
+    /// Accepts an invitation, or gives a share without a living mirror this one; false when there is no such.
+    write share_accept(id: CredentialId, mirror: Option<Wallet>, at: Time) -> bool = shares::accept;
+    /// Declines an invitation; false when there is none.
+    write share_decline(id: CredentialId, at: Time) -> bool = shares::decline;
+    /// Changes what an owner gave: some of it, all of that or nothing.
+    write share_change(change: ShareChange) -> () = shares::change;
 
     /// Writes an open invoice.
     write invoice_create(invoice: NewPayment) -> PaymentId = payments::create;

@@ -136,6 +136,29 @@ diesel::table! {
         deleted -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        source_wallet_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    shares (id) {
+        id -> Text,
+        wallet_id -> Text,
+        account_id -> Text,
+        invitee -> Text,
+        may_view -> Bool,
+        may_receive -> Bool,
+        may_send -> Bool,
+        may_manage -> Bool,
+        role -> Text,
+        limits -> Text,
+        budget_id -> Text,
+        status -> Text,
+        mirror_wallet_id -> Nullable<Text>,
+        invited_by -> Text,
+        accepted_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
     }
 }
 
@@ -300,6 +323,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     acls,
     acl_makers,
     credentials,
+    shares,
     old_secret_uses,
     wallets,
     payments,

@@ -4,8 +4,10 @@ use diesel::prelude::{NullableExpressionMethods, Queryable, Selectable};
 
 use super::schema::payments;
 use crate::domain::{
-    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId, column::text_enum,
+    AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, WalletId,
+    column::text_enum,
     payment::NewPayment,
+    share::{Share, ShareRights, ShareRole},
 };
 
 /// A wallet's new balance, as committed.
@@ -82,6 +84,32 @@ pub struct LastUse {
     pub at: Time,
     /// From which address.
     pub from: Option<String>,
+}
+
+/// What an owner changes about shares of his wallets.
+#[derive(Debug, Clone)]
+pub struct ShareChange {
+    /// Which.
+    pub ids: Vec<CredentialId>,
+    /// May they be used? One that was not accepted yet then waits for that.
+    pub enabled: Option<bool>,
+    /// New role and rights.
+    pub role: Option<(ShareRole, ShareRights)>,
+    /// New limits, as JSON.
+    pub limits: Option<String>,
+    /// Shares to end, with their mirrors.
+    pub remove: Vec<CredentialId>,
+    /// Shares to write.
+    pub add: Vec<Share>,
+    /// When.
+    pub at: Time,
+}
+
+impl ShareChange {
+    /// Changes nothing yet.
+    pub fn at(at: Time) -> Self {
+        Self { ids: Vec::new(), enabled: None, role: None, limits: None, remove: Vec::new(), add: Vec::new(), at }
+    }
 }
 
 /// A transfer between two wallets.

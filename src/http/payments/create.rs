@@ -103,15 +103,18 @@ async fn create(
         let code = totp::code(&request, None);
         house.accounts.confirm_payment(&caller.principal, wanted(new.bolt11.as_deref())?, code.as_deref()).await?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
+        let annotations = Annotations { by: caller.author(), ..annotations(new)? };
         let (wallet, spender) = (caller.wallet.id.clone(), caller.principal.policy.spender());
-        let asked = PayRequest { wallet, bolt11, fee_limit, annotations: annotations(new)?, spender, once };
+        let asked = PayRequest { wallet, bolt11, fee_limit, annotations, spender, once };
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
         if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
             admission::takes(&house, &caller.principal, Capability::Webhooks)?;
         }
-        house.ledger.create_invoice(InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new)? }).await?
+        let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new)? };
+        asked.annotations.by = caller.author();
+        house.ledger.create_invoice(asked).await?
     };
     Ok(Created(PaymentShape::of(payment, &house.ledger)))
 }
@@ -182,6 +185,7 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         external_id: new.external_id,
         extension: new.extension,
         webhook,
+        by: None,
     })
 }
 

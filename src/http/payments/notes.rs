@@ -54,7 +54,7 @@ async fn put_labels(
     Body(new): Body<Labels>,
 ) -> Result<Json<&'static str>, Problem> {
     let payment = own(&house, &caller, &name).await?;
-    house.accounts.know_labels(&caller.wallet.account, &new.labels).await?;
+    house.accounts.know_labels(&caller.principal.account, &new.labels).await?;
     house.ledger.set_labels(&payment, &new.labels).await?;
     Ok(Json("Payment labels updated."))
 }

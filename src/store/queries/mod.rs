@@ -20,6 +20,7 @@ pub(in crate::store) mod payments;
 mod places;
 mod rows;
 pub(in crate::store) mod sessions;
+pub(in crate::store) mod shares;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod tiers;
 pub(in crate::store) mod wallets;

@@ -12,6 +12,7 @@ mod live;
 mod matrix;
 mod payments;
 mod samples;
+mod shared;
 mod transport;
 mod values;
 mod wallets;

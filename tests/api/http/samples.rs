@@ -196,6 +196,56 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("PUT /api/v1/wallet/reset/{wallet_id}", |s| format!("/api/v1/wallet/reset/{}", s.wallet)),
     plain("PUT /api/v1/wallet/undelete/{wallet_id}", |s| format!("/api/v1/wallet/undelete/{}", s.wallet)),
     with(
+        "PUT /api/v1/wallet/share/invite",
+        |_| "/api/v1/wallet/share/invite".into(),
+        |_| json!({ "username": "stranger", "status": "invite_sent", "permissions": ["view-payments"] }),
+    ),
+    plain("DELETE /api/v1/wallet/share/invite/{request_id}", |s| {
+        format!("/api/v1/wallet/share/invite/{}", s.shared.invitation)
+    }),
+    with(
+        "PUT /api/v1/wallet/share",
+        |_| "/api/v1/wallet/share".into(),
+        |s| {
+            json!({
+                "username": "friend", "status": "approved", "shared_with_wallet_id": s.shared.mirror,
+                "permissions": ["view-payments", "send-payments"]
+            })
+        },
+    ),
+    plain("DELETE /api/v1/wallet/share/{request_id}", |s| format!("/api/v1/wallet/share/{}", s.shared.request)),
+    plain("GET /api/v1/operators", |_| "/api/v1/operators".into()),
+    with(
+        "POST /api/v1/operators/invite",
+        |_| "/api/v1/operators/invite".into(),
+        |s| {
+            json!({
+                "username": "stranger", "role": "operate", "wallets": [s.wallet],
+                "limits": { "max_amount_msat": 1000, "budget_msat": 5000, "budget_period": "day" }
+            })
+        },
+    ),
+    with(
+        "PUT /api/v1/operators/{id}",
+        |s| format!("/api/v1/operators/{}", s.shared.operator),
+        |s| {
+            json!({
+                "status": "disabled", "role": "view", "wallets": [s.wallet],
+                "limits": { "max_fee_msat": 10, "source_ips": ["203.0.113.0/24"] }
+            })
+        },
+    ),
+    plain("DELETE /api/v1/operators/{id}", |s| format!("/api/v1/operators/{}", s.shared.operator)),
+    plain("GET /api/v1/operators/invitations", |_| "/api/v1/operators/invitations".into()),
+    with(
+        "PUT /api/v1/operators/invitations/{id}",
+        |s| format!("/api/v1/operators/invitations/{}", s.shared.invitation),
+        |_| json!({ "status": "active" }),
+    ),
+    plain("DELETE /api/v1/operators/invitations/{id}", |s| {
+        format!("/api/v1/operators/invitations/{}", s.shared.invitation)
+    }),
+    with(
         "POST /api/v1/payments#receive",
         |_| "/api/v1/payments".into(),
         |_| {

@@ -12,7 +12,10 @@ use satchel::{
 };
 use serde_json::{Value, json};
 
-use super::text;
+use super::{
+    shared::{Friends, Shared},
+    text,
+};
 use crate::harness::{Answer, Caller, PASSWORD, Server, Wallet};
 
 /// The kinds of callers, in the order of the page.
@@ -138,12 +141,15 @@ pub(super) struct Subject {
     pub(super) acl: String,
     pub(super) token: String,
     pub(super) key: String,
+    /// Who shares which wallets with him and uses his.
+    pub(super) shared: Shared,
 }
 
 /// A server with a super user and somebody who pays and is paid.
 pub(super) struct World {
     pub(super) server: Server,
     partner: Wallet,
+    friends: Friends,
     count: usize,
 }
 
@@ -156,7 +162,8 @@ impl World {
         let partner = server.wallet(100_000).await;
         // an alarm to look at, under the number that samples mention
         partner.pay(&server.outside_invoice(1_000_000, "sim:overcharge")).await.ok();
-        Self { server, partner, count: 0 }
+        let friends = Friends::new(&server).await;
+        Self { server, partner, friends, count: 0 }
     }
 
     /// Somebody of this kind who was never here before.
@@ -178,12 +185,14 @@ impl World {
         };
         let mut kept = ["0".repeat(32), "0".repeat(8), "0".repeat(8)];
         let mut username = "nobody".to_owned();
+        let mut login = None;
         let (caller, wallet) = match account {
             Some((session, name)) => {
                 username = name;
                 let wallet = session.post("/api/v1/wallet", json!({ "name": "mine" })).await.ok();
                 let caller = self.bearer_of(&session, kind).await;
                 kept = handed_out(&session, &caller).await;
+                login = Some(session);
                 (caller, wallet)
             }
             None if kind == Kind::AnonymousSession => {
@@ -210,6 +219,8 @@ impl World {
         assert_eq!(self.partner.pay(&text(&received, "bolt11")).await.status, 201);
         let open = key.post("/api/v1/payments", order(1)).await.ok();
         let to_pay = self.partner.new_invoice(1).await;
+        let shared =
+            self.friends.share(&key, &text(&wallet, "id"), login.as_ref().map(|login| (login, &*username))).await;
         if kind == Kind::DeletedKey {
             key.delete("/api/v1/wallet").await.ok();
         }
@@ -226,6 +237,7 @@ impl World {
             acl,
             token,
             key: api_key,
+            shared,
         }
     }
 

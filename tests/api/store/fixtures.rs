@@ -55,6 +55,7 @@ pub(super) fn a_wallet_of(account: &AccountId) -> Wallet {
         deleted: false,
         created_at: NOW,
         updated_at: NOW,
+        source_wallet_id: None,
     }
 }
 

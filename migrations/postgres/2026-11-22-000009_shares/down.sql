@@ -1,0 +1,2 @@
+DROP TABLE shares;
+ALTER TABLE wallets DROP COLUMN source_wallet_id;
