@@ -148,12 +148,13 @@ impl Idempotency {
                 response: None,
                 created_at: now,
             };
-            let found = match there {
-                true => self.store.idempotency_find(key.0.clone()).await?,
-                false => match self.store.idempotency_claim(mine.clone()).await? {
+            let found = if there {
+                self.store.idempotency_find(key.0.clone()).await?
+            } else {
+                match self.store.idempotency_claim(mine.clone()).await? {
                     None => return Ok(Begun::Ours),
                     found => found,
-                },
+                }
             };
             // where it is gone again, its owner gave it up, and it can be claimed
             there = found.is_some();

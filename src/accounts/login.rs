@@ -123,11 +123,12 @@ impl Accounts {
         let stored = found.as_ref().and_then(|account| account.password_hash.clone());
         let right = self.passwords.check(password, stored).await;
         let account = found.filter(|_| right).ok_or(AccountError::Unauthenticated("Invalid credentials."))?;
+        // the password was right; guesses at the second factor are counted where they are made
+        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
         match factor {
             Factor::Code(code) => self.second_factor(&account.id, code).await?,
             Factor::Passkey(answer) => self.second_factor_by_passkey(&account.id, answer).await?,
         }
-        self.throttle.succeeded(Some(&name), visitor.address, self.clock.now());
         self.start_session(&account, visitor.user_agent).await
     }
 

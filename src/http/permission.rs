@@ -154,7 +154,7 @@ impl Permission for WalletReceiveOrSend {
         let refused = |principal: &Principal| [first, first + 1].map(|number| may(&request, principal, number).err());
         let by_itself = refused(&principal);
         // a mirror that may do neither is told so by the word for what it asks, which stands in the body
-        if !principal.wallet.as_ref().is_some_and(|wallet| wallet.through.is_some())
+        if principal.wallet.as_ref().is_none_or(|wallet| wallet.through.is_none())
             && let [Some(receive), Some(_)] = by_itself
         {
             return Err(receive);

@@ -31,7 +31,7 @@ use crate::{
 pub(in crate::store) async fn transfer(
     conn: &mut Conn,
     transfer: &Transfer,
-    budgets: &Vec<Budget>,
+    budgets: &[Budget],
 ) -> Result<Transferred, StoreError> {
     let moved = ledger::transfer(conn, transfer).await?;
     charge(conn, moved.sent.id, moved.received.amount_msat, budgets, transfer.payment.created_at).await?;
@@ -42,7 +42,7 @@ pub(in crate::store) async fn transfer(
 pub(in crate::store) async fn hold(
     conn: &mut Conn,
     payment: &NewPayment,
-    budgets: &Vec<Budget>,
+    budgets: &[Budget],
 ) -> Result<Posted, StoreError> {
     let posted = ledger::hold(conn, payment).await?;
     charge(conn, posted.payment.id, payment.hold_msat, budgets, payment.created_at).await?;

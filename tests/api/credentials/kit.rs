@@ -28,7 +28,9 @@ impl Holder {
         let session = server.user(name).await;
         let account = session.get("/api/v1/auth").await.ok()["id"].as_str().unwrap().parse().unwrap();
         let wallet: WalletId = session.get("/api/v1/wallets").await.ok()[0]["id"].as_str().unwrap().parse().unwrap();
-        server.ledger().adjust(wallet.clone(), satchel::domain::Msat(sat * 1000)).await.unwrap();
+        if sat > 0 {
+            server.ledger().adjust(wallet.clone(), satchel::domain::Msat(sat * 1000)).await.unwrap();
+        }
         Self { account, session, wallet }
     }
 

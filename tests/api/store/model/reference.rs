@@ -290,10 +290,10 @@ impl Reference {
             return Err(Verdict::AlreadyAttempted { by });
         }
         self.spends(wallet, msat + fee_limit)?;
-        let charges = self.within_budget(spender, msat + fee_limit)?;
         if self.stopped {
             return Err(Verdict::Stopped);
         }
+        let charges = self.within_budget(spender, msat + fee_limit)?;
         self.add(wallet, -msat - fee_limit);
         let hash = hash.unwrap_or(self.rows.len());
         let number = self.push(wallet, Kind::External, Status::Pending, -msat, hash);
