@@ -25,6 +25,7 @@ use satchel::{
         policy::{Catalogue, Principal},
     },
     clock::Clock,
+    config::Logins,
     domain::{
         AccountId,
         credential::{Acl, Credential, CredentialKind, HandedOut, Scope},
@@ -76,9 +77,11 @@ fn measure(folder: &Path) -> Result<(), Failure> {
             vault: Vault::new(clock.bytes(), clock.clone()),
             clock: clock.clone(),
             limits: Arc::new(limits),
+            logins: Arc::new(Logins::default()),
             auth_secret: None,
             install_token: None,
             catalogue: Arc::clone(&catalogue),
+            public_url: "http://127.0.0.1:5000".into(),
         });
         let wallet = accounts.anonymous(None).await?;
         let session = accounts.register(registration()).await?.access_token;
@@ -150,6 +153,7 @@ fn registration() -> Registration {
         password,
         email: None,
         user_agent: String::new(),
+        bearer: None,
     }
 }
 
