@@ -227,8 +227,8 @@ pub(super) async fn come_back(caller: &Caller, path: &str, cookie: &str) -> Answ
 
 /// `name=value` of a cookie that an answer sets.
 pub(super) fn cookie(answer: &Answer, name: &str) -> String {
-    let set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    let found = set.filter(|text| text.starts_with(&format!("{name}="))).last();
+    let mut set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let found = set.rfind(|text| text.starts_with(&format!("{name}=")));
     found.unwrap_or_else(|| panic!("no cookie {name}")).split(';').next().unwrap().to_owned()
 }
 

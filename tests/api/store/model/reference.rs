@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use satchel::domain::{Kind, Msat, Status};
 
+/// What is charged to which budget on which day.
+type Charges = Vec<((usize, i64), i64)>;
+
 /// A step of a story. Wallets, hashes and payments are numbers that wrap around what exists.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -200,7 +203,7 @@ impl Reference {
     }
 
     /// What the spender's budgets would be charged, if they have it.
-    fn within_budget(&self, spender: usize, msat: i64) -> Result<Vec<((usize, i64), i64)>, Verdict> {
+    fn within_budget(&self, spender: usize, msat: i64) -> Result<Charges, Verdict> {
         let day = self.day();
         for (budget, limit) in BUDGETS.iter().enumerate().take(spender) {
             let left = limit - self.spent.get(&(budget, day)).unwrap_or(&0);
@@ -212,7 +215,7 @@ impl Reference {
     }
 
     /// Makes what was charged for a payment this.
-    fn charge(&mut self, payment: usize, mut charges: Vec<((usize, i64), i64)>, msat: i64) {
+    fn charge(&mut self, payment: usize, mut charges: Charges, msat: i64) {
         for ((budget, day), before) in std::mem::take(&mut self.rows[payment].charges) {
             *self.spent.entry((budget, day)).or_default() -= before;
         }
