@@ -100,7 +100,7 @@ impl Route {
 
     /// Lets clients repeat it without doing it twice: it knows the header `Idempotency-Key`. For every route that
     /// moves money or hands out a secret. Where what it does must never be done twice, its handler passes
-    /// [`idempotency::Once`] on to the ledger.
+    /// `idempotency::Once` on to the ledger.
     pub fn idempotent(mut self) -> Self {
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")
