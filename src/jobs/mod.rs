@@ -15,8 +15,6 @@ use crate::{
     store::Store,
 };
 
-/// Between two looks at what is due.
-const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 /// Between two writings of when credentials were last used.
@@ -38,10 +36,7 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     let mut jobs = JoinSet::new();
     jobs.spawn(follow_source(ledger.clone()));
     let (asking, checking, people) = (ledger.clone(), ledger.clone(), accounts.clone());
-    jobs.spawn(every(RECONCILE_EVERY, move || {
-        let ledger = asking.clone();
-        async move { warn("reconcile", ledger.reconcile().await.map(|_| ())) }
-    }));
+    jobs.spawn(async move { asking.ask_about_open().await });
     jobs.spawn(every(CREDENTIALS_EVERY, move || {
         let accounts = people.clone();
         async move { warn("credentials", accounts.follow_changes().await) }

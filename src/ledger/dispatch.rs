@@ -80,7 +80,8 @@ impl Ledger {
             source_ref: payment.source_ref.clone(),
             dispatched_at: payment.dispatched_at,
         };
-        let outcome = self.source.lookup_payment(attempt).await;
+        let answer = Self::answered(self.source.lookup_payment(attempt)).await;
+        let outcome = answer.unwrap_or_else(|down| Outcome::Unknown(down.0));
         self.conclude(payment, outcome).await
     }
 

@@ -36,10 +36,14 @@ use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 use crate::{
     clock::Clock,
     domain::{Msat, Payment, PaymentHash, WalletId, limits::Limits},
-    funding::FundingSource,
+    funding::{FundingSource, SourceDown},
     store::Store,
     vault::Vault,
 };
+
+/// How long the node may take to answer a question, or to issue an invoice. (How long a payment may take
+/// is the node's own business.)
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// Everything that moves money. Cheap to clone.
 #[derive(Clone)]
@@ -102,6 +106,12 @@ impl Ledger {
     /// Runs work to its end, whatever becomes of whoever asked for it.
     fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.runtime.spawn(work)
+    }
+
+    /// The node's answer to a question, unless it takes too long.
+    async fn answered<T>(question: impl Future<Output = T>) -> Result<T, SourceDown> {
+        let late = |_| SourceDown("the node did not answer in time".to_owned());
+        tokio::time::timeout(ANSWER_WAIT, question).await.map_err(late)
     }
 
     /// Waits so long for work that goes on in any case; `None` when it is not done yet.

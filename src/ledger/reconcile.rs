@@ -1,6 +1,9 @@
 //! What is open is asked about again, for as long as it is open; and what the node reports is booked.
 
-use futures_util::{StreamExt, stream};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::{task::JoinSet, time::sleep};
 
 use super::{Ledger, LedgerError};
 use crate::{
@@ -9,11 +12,11 @@ use crate::{
     store::types::Failure,
 };
 
-/// Most payments of one round.
-const ROUND_MAX: i64 = 256;
-/// Most questions at the node at once.
-const QUESTIONS_MAX: usize = 16;
-/// Nobody else takes up a payment for so long after one server did.
+/// Between two looks at what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most questions that wait for the node's answer at once.
+const QUESTIONS_MAX: usize = 256;
+/// Nobody else takes up a payment for so long after one server did: longer than a question waits.
 const LEASE_SECONDS: i64 = 60;
 
 impl Ledger {
@@ -33,32 +36,42 @@ impl Ledger {
         Ok(open.len())
     }
 
-    /// Asks about everything whose turn it is. Answers how many that were.
-    ///
-    /// # Errors
-    /// When the database is not available.
-    pub async fn reconcile(&self) -> Result<usize, LedgerError> {
-        let now = self.now();
-        let due = self.store.payment_take_due(now, now.plus_seconds(LEASE_SECONDS), ROUND_MAX).await?;
-        let asked = due.len();
-        stream::iter(due)
-            .for_each_concurrent(QUESTIONS_MAX, |payment| async move {
-                // the turn that was taken counts as a question
-                let payment = Payment { checks: payment.checks.saturating_add(1), ..payment };
-                if let Err(error) = self.ask(&payment).await {
-                    tracing::warn!(payment = payment.id.0, %error, "could not ask about a payment; it stays as it is");
+    /// Asks about everything whose turn it is, again and again. A question that the node leaves
+    /// unanswered keeps no other one waiting.
+    pub async fn ask_about_open(&self) {
+        let mut questions = JoinSet::new();
+        loop {
+            while questions.try_join_next().is_some() {}
+            match self.take_turns(QUESTIONS_MAX.saturating_sub(questions.len())).await {
+                Ok(due) => {
+                    for payment in due {
+                        let ledger = self.clone();
+                        questions.spawn(async move { ledger.ask(payment).await });
+                    }
                 }
-            })
-            .await;
-        Ok(asked)
+                Err(error) => tracing::warn!(%error, "could not look at what is open; trying again"),
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
-    async fn ask(&self, payment: &Payment) -> Result<(), LedgerError> {
-        match (payment.kind, payment.status) {
-            (Kind::Invoice, Status::Pending) => self.ask_about_invoice(payment).await,
-            (Kind::External, Status::Pending) if payment.dispatched_at.is_none() => self.release_unsent(payment).await,
-            (Kind::External, Status::Pending) => self.ask_about_attempt(payment).await,
+    /// Takes up at most so many of the payments whose turn it is.
+    async fn take_turns(&self, most: usize) -> Result<Vec<Payment>, LedgerError> {
+        let (now, most) = (self.now(), i64::try_from(most).unwrap_or(i64::MAX));
+        Ok(self.store.payment_take_due(now, now.plus_seconds(LEASE_SECONDS), most).await?)
+    }
+
+    async fn ask(&self, payment: Payment) {
+        // the turn that was taken counts as a question
+        let payment = Payment { checks: payment.checks.saturating_add(1), ..payment };
+        let asked = match (payment.kind, payment.status) {
+            (Kind::Invoice, Status::Pending) => self.ask_about_invoice(&payment).await,
+            (Kind::External, Status::Pending) if payment.dispatched_at.is_none() => self.release_unsent(&payment).await,
+            (Kind::External, Status::Pending) => self.ask_about_attempt(&payment).await,
             _ => Ok(()),
+        };
+        if let Err(error) = asked {
+            tracing::warn!(payment = payment.id.0, %error, "could not ask about a payment; it stays as it is");
         }
     }
 

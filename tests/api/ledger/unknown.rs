@@ -272,6 +272,7 @@ async fn a_node_that_never_answers_a_question_stops_no_other() {
     server.clock.advance(2);
     let seen = wallet.invoice.get(&format!("/api/v1/payments/{stuck}")).await.ok();
     assert_eq!(seen["status"], "pending");
+    until_asked(&server, &wallet, &bolt11, 1).await;
     let other = in_flight(&server, &server.wallet(2000).await, Script::Lost).await;
     assert_ne!(other, bolt11);
     let payer = server.store.attempt_by_hash(hash_of(&other)).await.unwrap().unwrap().wallet_id;
