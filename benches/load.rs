@@ -36,7 +36,11 @@
 //!   `hot`: from a single one.
 //! * `token`: balances of the 16 wallets by their invoice keys, and by tokens of an access list, in turn.
 //! * `list`: pages of 20 of the big wallet, by one client, so that latency is the server's own.
-//! * `hang`: balances of the payers before, and while 32 of their payments hang at the (simulated) node.
+//! * `hang`: balances of the payers while the node is well and while 32 of their payments hang at the
+//!   (simulated) node, in turn; medians of the rounds.
+//!
+//! The history of a wallet is written into the database of a Satchel that was started here, and made
+//! over HTTP anywhere else.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,6 +61,7 @@ mod load {
     pub(crate) mod judge;
     pub(crate) mod measure;
     pub(crate) mod process;
+    pub(crate) mod seed;
     pub(crate) mod table;
 }
 

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::load::Failure;
 use crate::load::api::{Account, Api, Wallet};
@@ -15,6 +16,7 @@ use crate::load::drive::{Outcome, Plan, run};
 use crate::load::http::{Connection, Credential, request};
 use crate::load::judge::{bolt11, field, is_invoice, is_ok, is_page, is_paid};
 use crate::load::process::{Folder, Server, memory_mib};
+use crate::load::seed;
 use crate::load::table::{self, progress};
 use crate::{Args, Measurement};
 
@@ -27,7 +29,11 @@ const HANGING_PAYMENTS: usize = 32;
 /// Few enough that the cores have time left: waiting in line would hide what is asked for.
 const HANG_READERS: usize = 8;
 /// Well within the 30 s of hanging.
-const HANG_MAX: Duration = Duration::from_secs(20);
+const HANG_MAX: Duration = Duration::from_secs(15);
+/// Each with the node well and hanging: what else the machine does changes from one minute to the next.
+const HANG_ROUNDS: usize = 5;
+/// Hanging ends after 30 s, and the requests with it.
+const HANG_ENDS: Duration = Duration::from_mins(1);
 /// For 32 payments to reach the node.
 const HANG_BEGINS: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_secs(1);
@@ -38,6 +44,8 @@ struct Bench<'a> {
     address: SocketAddr,
     pid: Option<u32>,
     account: Account,
+    /// Satchel's own, if it was started here.
+    database: Option<PathBuf>,
     sellers: Vec<Wallet>,
     buyers: Vec<Wallet>,
 }
@@ -63,7 +71,9 @@ pub(crate) async fn all(args: &Args) -> Result<(), Failure> {
         api.fund(buyer).await?;
     }
     let pid = server.as_ref().map(Server::pid);
-    let bench = Bench { args, address, pid, account, sellers, buyers };
+    let database = Some(folder.path().join("data").join(satchel::config::DATABASE_FILE));
+    let database = database.filter(|file| server.is_some() && file.exists());
+    let bench = Bench { args, address, pid, account, database, sellers, buyers };
     bench.speed(&api).await?;
 
     if let Some(server) = server {
@@ -232,51 +242,65 @@ impl Bench<'_> {
     }
 
     async fn hang(&self, api: &Api) -> Result<(), Failure> {
-        let mut pays = Vec::new();
-        for buyer in self.buyers.iter().cycle().take(HANGING_PAYMENTS) {
-            let Some(bolt11) = api.outside_invoice("sim:hang").await? else {
-                table::fact("hang", "not measured: this server has no simulated node")?;
-                return Ok(());
-            };
-            pays.push(self.pay_request(buyer, &bolt11));
+        let (mut well, mut hanging, mut states) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..HANG_ROUNDS {
+            let mut pays = Vec::new();
+            for buyer in self.buyers.iter().cycle().take(HANGING_PAYMENTS) {
+                let Some(bolt11) = api.outside_invoice("sim:hang").await? else {
+                    table::fact("hang", "not measured: this server has no simulated node")?;
+                    return Ok(());
+                };
+                pays.push(self.pay_request(buyer, &bolt11));
+            }
+            well.push(run(self.watch(), is_ok).await);
+            let mut payments = self.send_apart(pays);
+            sleep(HANG_BEGINS).await;
+            hanging.push(run(self.watch(), is_ok).await);
+            states.push(states_of(&mut payments));
+            // The next round begins with a node that is well.
+            let _ = timeout(HANG_ENDS, async { while payments.join_next().await.is_some() {} }).await;
         }
-        let watch = || Plan {
-            clients: HANG_READERS,
-            time: self.args.time().min(HANG_MAX),
-            ..self.plan(self.balance_requests(&self.buyers))
-        };
-        let note = format!("{HANG_READERS} clients");
-        table::row("balance, node well", &run(watch(), is_ok).await, &note)?;
+        let note = format!("{HANG_READERS} clients; medians of {HANG_ROUNDS} rounds");
+        table::medians("balance, node well", &well, &note)?;
+        let note = format!("{note}; payments: {}", states.join("; "));
+        Ok(table::medians("balance, 32 payments hang", &hanging, &note)?)
+    }
 
-        let mut hanging = JoinSet::new();
-        for pay in pays {
+    /// Few clients that read balances.
+    fn watch(&self) -> Plan {
+        let time = self.args.time().min(HANG_MAX);
+        Plan { clients: HANG_READERS, time, ..self.plan(self.balance_requests(&self.buyers)) }
+    }
+
+    /// Sends each request on a connection of its own; each task ends with its answer's `status`.
+    fn send_apart(&self, requests: Vec<Vec<u8>>) -> JoinSet<Option<(u16, String)>> {
+        let mut tasks = JoinSet::new();
+        for request in requests {
             let mut connection = Connection::new(self.address);
-            hanging.spawn(async move {
-                let answer = connection.send(&pay).await;
+            tasks.spawn(async move {
+                let answer = connection.send(&request).await;
                 answer.ok().and_then(|(status, body)| Some((status, field(body, "status")?.to_owned())))
             });
         }
-        sleep(HANG_BEGINS).await;
-        let outcome = run(Plan { warm: Duration::ZERO, ..watch() }, is_ok).await;
-        let (mut pending, mut other) = (0, 0);
-        while let Some(done) = hanging.try_join_next() {
-            match done {
-                Ok(Some((201, status))) if status == "pending" => pending += 1,
-                _ => other += 1,
-            }
-        }
-        let open = hanging.len();
-        let note = format!("{HANG_READERS} clients; payments: {open} unanswered, {pending} pending, {other} ended");
-        Ok(table::row("balance, 32 payments hang", &outcome, &note)?)
+        tasks
     }
 
     /// A new wallet with this many payments, or as many as time allowed.
     async fn filled_wallet(&self, payments: usize) -> Result<(Wallet, usize), Failure> {
         progress(&format!("making a wallet with {payments} payments"));
+        let begun = Instant::now();
         let wallets = self.account.wallets(1).await?;
         let wallet = wallets.first().cloned().ok_or("no wallet")?;
         let requests = self.invoice_requests(&wallets);
         let plan = Plan { warm: Duration::ZERO, time: FILL_MAX, limit: payments, ..self.plan(requests) };
+        if let Some(database) = self.database.as_ref().filter(|_| payments > 1) {
+            if run(Plan { limit: 1, clients: 1, ..plan }, is_invoice).await.kept.len() != 1 {
+                return Err("no invoice to copy".into());
+            }
+            seed::history(database, payments - 1)?;
+            progress(&format!("… took {} s", begun.elapsed().as_secs()));
+            return Ok((wallet, payments));
+        }
         let made = run(plan, is_invoice).await;
         if let Some(complaint) = made.complaint {
             progress(&format!("{} invoices were not made; first: {complaint}", made.errors));
@@ -306,6 +330,18 @@ impl Bench<'_> {
         };
         wallets.into_iter().map(get).collect()
     }
+}
+
+/// What has become of payments so far.
+fn states_of(payments: &mut JoinSet<Option<(u16, String)>>) -> String {
+    let (mut pending, mut other) = (0, 0);
+    while let Some(done) = payments.try_join_next() {
+        match done {
+            Ok(Some((201, status))) if status == "pending" => pending += 1,
+            _ => other += 1,
+        }
+    }
+    format!("{} unanswered, {pending} pending, {other} ended", payments.len())
 }
 
 /// The rate suffers from whatever else runs; CPU time hardly does.

@@ -30,6 +30,26 @@ pub(crate) fn row<T>(name: &str, outcome: &Outcome<T>, note: &str) -> io::Result
     )
 }
 
+/// A row of the medians of several runs, and the p99 of each.
+pub(crate) fn medians<T>(name: &str, outcomes: &[Outcome<T>], note: &str) -> io::Result<()> {
+    let median = |of: fn(&Outcome<T>) -> f64| {
+        let mut values: Vec<f64> = outcomes.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or_default()
+    };
+    let errors: u32 = outcomes.iter().map(|outcome| outcome.errors).sum();
+    let each: Vec<_> = outcomes.iter().map(|outcome| format!("{:.1}", outcome.percentile_ms(99))).collect();
+    writeln!(
+        io::stdout(),
+        "| {name} | {:.0} | {:.2} | {:.2} | {errors} | {:.0} | {note}; p99 of each: {} |",
+        median(Outcome::per_second),
+        median(|outcome| outcome.percentile_ms(50)),
+        median(|outcome| outcome.percentile_ms(99)),
+        median(|outcome| outcome.cpu_us_per_request().unwrap_or_default()),
+        each.join(", "),
+    )
+}
+
 /// A row that is not about requests, or one that could not be measured.
 pub(crate) fn fact(name: &str, note: &str) -> io::Result<()> {
     writeln!(io::stdout(), "| {name} | – | – | – | – | – | {note} |")

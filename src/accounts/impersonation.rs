@@ -46,9 +46,17 @@ impl Accounts {
             return Err(AccountError::Unauthenticated("No admin access token found to stop impersonation."));
         }
         let Some(session) = caller.session().cloned() else { return Ok(()) };
-        let found = self.store.session_find(session.clone()).await?;
+        let found = self.store.session_find(session).await?;
         if found.is_some_and(|(session, _)| session.impersonated_by.is_some()) {
-            self.logout(session).await?;
+            self.logout(caller).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever ends a login of the super user's ends what was begun from it, too.
+    pub(super) async fn end_impersonations(&self, principal: &Principal) -> Result<(), AccountError> {
+        if principal.family == Family::SuperUserSession {
+            self.store.session_revoke_impersonated(principal.account.clone(), self.clock.now()).await?;
         }
         Ok(())
     }

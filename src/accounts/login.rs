@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use super::{
     AccountError, Accounts, WalletWithKeys,
+    policy::Principal,
     throttle::{Name, Refused},
 };
 use crate::{
     config::logins::LoginMethod,
     domain::{
-        Account, AccountId, SessionId,
+        Account, AccountId,
         names::{is_email, is_username},
     },
 };
@@ -155,6 +156,18 @@ impl Accounts {
         self.start_session(&account, visitor.user_agent).await
     }
 
+    /// Is it the password of an account whose owner, it seems, is in already? Guesses are charged as those at the
+    /// door are, whatever address they come from.
+    pub(super) async fn is_password(&self, account: &Account, given: String) -> Result<bool, AccountError> {
+        let (name, now) = (Name::Account(account.id.clone()), self.clock.now());
+        self.throttle.begin(Some(&name), None, true, now)?;
+        let right = self.passwords.check(given, account.password_hash.clone()).await;
+        if right {
+            self.throttle.succeeded(Some(&name), None, now);
+        }
+        Ok(right)
+    }
+
     /// Charges an attempt to log in under this name, before it is looked at.
     async fn attempt(&self, given: &str, found: Option<&Account>, visitor: &Visitor) -> Result<Name, AccountError> {
         let name = match found {
@@ -189,12 +202,14 @@ impl Accounts {
         Ok(wallet)
     }
 
-    /// Ends a login; its token is worth nothing from here on.
+    /// Ends the login that the principal is; its token is worth nothing from here on.
     ///
     /// # Errors
     /// When the database is not available.
-    pub async fn logout(&self, session: SessionId) -> Result<(), AccountError> {
+    pub async fn logout(&self, principal: &Principal) -> Result<(), AccountError> {
+        let Some(session) = principal.session().cloned() else { return Ok(()) };
         self.store.session_revoke(session, self.clock.now()).await?;
+        self.end_impersonations(principal).await?;
         self.grants.forget();
         Ok(())
     }

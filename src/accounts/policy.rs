@@ -10,72 +10,39 @@ use ipnet::IpNet;
 use super::WalletCard;
 use crate::domain::{
     AccountId, CredentialId, Msat, SessionId, Time, WalletId,
+    column::word_enum,
     credential::{Budget, Period, Restrictions, Scope, Spender},
     share::ShareRights,
 };
 
-/// What a route asks of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Right {
-    /// Nothing.
-    Public,
-    /// Asking what one's own credential allows.
-    Introspect,
-    /// Reading a wallet and its payments.
-    WalletRead,
-    /// Making invoices.
-    WalletReceive,
-    /// Paying, and changing what is remembered of payments.
-    WalletSend,
-    /// Renaming, changing and deleting the wallet.
-    WalletManage,
-    /// Letting other people use the wallet.
-    WalletShare,
-    /// The account's wallets: listing, making and restoring them, and what they add up to.
-    Wallets,
-    /// The account: its profile and its people.
-    Account,
-    /// Handing out credentials for the account: keys, access lists, tokens.
-    Credentials,
-    /// What lets somebody into the account: passwords, logins, second factors.
-    AccountSecrets,
-    /// The whole server.
-    SuperUser,
-}
-
-impl Right {
-    /// Every right, weakest first.
-    pub const ALL: [Self; 12] = [
-        Self::Public,
-        Self::Introspect,
-        Self::WalletRead,
-        Self::WalletReceive,
-        Self::WalletSend,
-        Self::WalletManage,
-        Self::WalletShare,
-        Self::Wallets,
-        Self::Account,
-        Self::Credentials,
-        Self::AccountSecrets,
-        Self::SuperUser,
-    ];
-
-    /// Its name, as the documentation shows it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Public => "Public",
-            Self::Introspect => "Introspect",
-            Self::WalletRead => "WalletRead",
-            Self::WalletReceive => "WalletReceive",
-            Self::WalletSend => "WalletSend",
-            Self::WalletManage => "WalletManage",
-            Self::WalletShare => "WalletShare",
-            Self::Wallets => "Wallets",
-            Self::Account => "Account",
-            Self::Credentials => "Credentials",
-            Self::AccountSecrets => "AccountSecrets",
-            Self::SuperUser => "SuperUser",
-        }
+word_enum! {
+    /// What a route asks of its caller, weakest first.
+    #[derive(PartialOrd, Ord)]
+    Right {
+        /// Nothing.
+        Public = "Public",
+        /// Asking what one's own credential allows.
+        Introspect = "Introspect",
+        /// Reading a wallet and its payments.
+        WalletRead = "WalletRead",
+        /// Making invoices.
+        WalletReceive = "WalletReceive",
+        /// Paying, and changing what is remembered of payments.
+        WalletSend = "WalletSend",
+        /// Renaming, changing and deleting the wallet.
+        WalletManage = "WalletManage",
+        /// Letting other people use the wallet.
+        WalletShare = "WalletShare",
+        /// The account's wallets: listing, making and restoring them, and what they add up to.
+        Wallets = "Wallets",
+        /// The account: its profile and its people.
+        Account = "Account",
+        /// Handing out credentials for the account: keys, access lists, tokens.
+        Credentials = "Credentials",
+        /// What lets somebody into the account: passwords, logins, second factors.
+        AccountSecrets = "AccountSecrets",
+        /// The whole server.
+        SuperUser = "SuperUser",
     }
 }
 
@@ -145,7 +112,7 @@ impl Family {
                 Credentials,
                 AccountSecrets,
             ],
-            Self::SuperUserSession => &Right::ALL,
+            Self::SuperUserSession => Right::ALL,
         }
     }
 

@@ -96,11 +96,10 @@ impl Accounts {
     /// Is it the account's password? An account without one has none that is right.
     ///
     /// # Errors
-    /// 401 when it is not.
+    /// 401 when it is not; 429 after too many that were not.
     pub async fn confirm_password(&self, principal: &Principal, password: String) -> Result<Account, AccountError> {
         let account = self.account(&principal.account).await?;
-        let right = self.passwords.check(password, account.password_hash.clone()).await;
-        if right { Ok(account) } else { Err(WRONG_PASSWORD) }
+        if self.is_password(&account, password).await? { Ok(account) } else { Err(WRONG_PASSWORD) }
     }
 
     /// Replaces a list as a whole; tokens that are not named end. An unknown id makes a new list that allows nothing.

@@ -140,10 +140,11 @@ impl Accounts {
         }
         check_repeat(&change.password, &change.password_repeat)?;
         self.check_free(&principal.account, &change.username).await?;
-        let current = self.account(&principal.account).await?.password_hash;
+        let account = self.account(&principal.account).await?;
+        let current = account.password_hash.clone();
         if current.is_some() {
             let old = change.password_old.ok_or_else(|| AccountError::invalid("Missing old password."))?;
-            if !self.passwords.check(old, current.clone()).await {
+            if !self.is_password(&account, old).await? {
                 return Err(AccountError::invalid("Invalid old password."));
             }
         }
@@ -158,6 +159,7 @@ impl Accounts {
         });
         let account = edited.await?;
         self.store.session_revoke_others(account.id.clone(), principal.session().cloned(), now).await?;
+        self.end_impersonations(principal).await?;
         self.grants.forget();
         Ok(account)
     }

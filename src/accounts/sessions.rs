@@ -55,6 +55,7 @@ impl Accounts {
         let missing = || AccountError::Missing("Session not found.");
         let id: SessionId = id.parse().map_err(|()| missing())?;
         let ended = self.store.session_revoke_own(principal.account.clone(), id, self.clock.now()).await?;
+        self.end_impersonations(principal).await?;
         self.grants.forget();
         if ended { Ok(()) } else { Err(missing()) }
     }
@@ -66,6 +67,7 @@ impl Accounts {
     pub async fn end_other_sessions(&self, principal: &Principal) -> Result<(), AccountError> {
         let keep = principal.session().cloned();
         self.store.session_revoke_others(principal.account.clone(), keep, self.clock.now()).await?;
+        self.end_impersonations(principal).await?;
         self.grants.forget();
         Ok(())
     }

@@ -343,6 +343,14 @@ impl Accounts {
         Ok(own.into_iter().filter_map(view).collect())
     }
 
+    /// Who was given what of a wallet, oldest first.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn members_of(&self, wallet: &WalletId) -> Result<Vec<Share>, AccountError> {
+        Ok(self.store.share_list_of_wallet(wallet.clone()).await?)
+    }
+
     /// Who is meant by a name that an owner gives.
     pub(super) async fn invitee(&self, owner: &AccountId, name: &str) -> Result<AccountId, AccountError> {
         let name = name.trim();

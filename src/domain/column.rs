@@ -49,19 +49,18 @@ macro_rules! integer_column {
     };
 }
 
-/// An enum whose variants are stored and shown as fixed words.
-macro_rules! text_enum {
+/// An enum whose variants are shown as fixed words.
+macro_rules! word_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
-        #[diesel(sql_type = diesel::sql_types::Text)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$doc])* $variant),* }
 
         impl $name {
             /// Every variant, in the order of the declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The word that is stored and shown.
+            /// The word for it.
             pub const fn as_str(&self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
             }
@@ -77,8 +76,20 @@ macro_rules! text_enum {
                 f.write_str(self.as_str())
             }
         }
+    };
+}
+
+/// An enum whose variants are stored and shown as fixed words.
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $name:ident { $($variants:tt)* }) => {
+        $crate::domain::column::word_enum! {
+            $(#[$meta])*
+            #[derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            $name { $($variants)* }
+        }
         $crate::domain::column::text_column!($name);
     };
 }
 
-pub(crate) use {integer_column, text_column, text_enum};
+pub(crate) use {integer_column, text_column, text_enum, word_enum};

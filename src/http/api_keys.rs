@@ -278,7 +278,7 @@ async fn check(
             allowed: false,
             rule: Some(rule),
             detail: Some(detail),
-            missing_right: missing.as_ref().map(|(right, _)| right.name()),
+            missing_right: missing.as_ref().map(|(right, _)| right.as_str()),
             missing_endpoint: missing.map(|(_, endpoint)| endpoint),
         },
     }))

@@ -171,9 +171,8 @@ async fn anonymous(
 async fn logout(_: Caller<Public>, request: HttpRequest, house: Data<House>) -> Result<LoggedIn<Done>, Problem> {
     if let Some(token) = super::permission::token(&request)
         && let Ok(principal) = house.accounts.by_bearer(&token).await
-        && let Some(session) = principal.session().cloned()
     {
-        house.accounts.logout(session).await?;
+        house.accounts.logout(&principal).await?;
     }
     let mut cookies = vec![forgotten(SESSION_COOKIE), forgotten(AUTHORIZED_COOKIE)];
     cookies.extend(STALE_COOKIES.iter().map(|name| forgotten(name)));

@@ -1,31 +1,25 @@
 //! Operators: people who work with somebody else's wallets, by role and within limits.
 
-use std::net::IpAddr;
-
 use actix_web::{
     http::Method,
     web::{Data, Json},
 };
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
     House,
     answer::Created,
     body::{Body, PathPart},
+    handed_out::KeyLimits,
     lenient,
     permission::{Account, Caller, Credentials},
-    problem::{FieldError, Problem},
+    problem::Problem,
     route::{Route, route},
 };
 use crate::{
     accounts::{NewOperator, Operator, OperatorChange},
-    domain::{
-        credential::{Period, Restrictions},
-        share::{OpenShare, ShareRole, ShareStatus},
-    },
+    domain::share::{OpenShare, ShareRole, ShareStatus},
 };
 
 pub fn routes() -> Vec<Route> {
@@ -51,75 +45,6 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// Limits; all of them are optional.
-#[derive(Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-struct OperatorLimits {
-    /// The largest payment, in millisatoshi.
-    #[serde(deserialize_with = "lenient::opt_natural", skip_serializing_if = "Option::is_none")]
-    max_amount_msat: Option<i64>,
-    /// The most that routing one payment may cost, in millisatoshi.
-    #[serde(deserialize_with = "lenient::opt_natural", skip_serializing_if = "Option::is_none")]
-    max_fee_msat: Option<i64>,
-    /// The most that may be spent in a period from all of the owner's wallets, fees included, in millisatoshi.
-    #[serde(deserialize_with = "lenient::opt_natural", skip_serializing_if = "Option::is_none")]
-    budget_msat: Option<i64>,
-    /// `day`, `week` or `month` (UTC).
-    #[serde(deserialize_with = "lenient::opt_text", skip_serializing_if = "Option::is_none")]
-    budget_period: Option<String>,
-    /// The networks that the wallets may be used from, such as `203.0.113.0/24`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    source_ips: Vec<String>,
-}
-
-/// Most networks in a list.
-const NETWORKS_MAX: usize = 64;
-
-impl OperatorLimits {
-    fn read(self) -> Result<Restrictions, Problem> {
-        let wrong = |field: &str, msg: &str, kind: &str| {
-            let loc = ["body", "limits", field].map(Value::from).to_vec();
-            Problem::fields(vec![FieldError { loc, msg: msg.to_owned(), kind: kind.to_owned() }])
-        };
-        let budget_period = match self.budget_period.as_deref().map(str::parse::<Period>) {
-            None => None,
-            Some(Ok(period)) => Some(period),
-            Some(Err(())) => {
-                let text = "unexpected value; permitted: 'day', 'week', 'month'";
-                return Err(wrong("budget_period", text, "value_error.const"));
-            }
-        };
-        if self.source_ips.len() > NETWORKS_MAX {
-            let text = format!("ensure this value has at most {NETWORKS_MAX} items");
-            return Err(wrong("source_ips", &text, "value_error.list.max_items"));
-        }
-        let network =
-            |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-        let networks: Option<Vec<IpNet>> = self.source_ips.iter().map(network).collect();
-        let Some(networks) = networks else {
-            let text = "value is not an IP address or network, such as 203.0.113.0/24";
-            return Err(wrong("source_ips", text, "value_error.ip_network"));
-        };
-        Ok(Restrictions {
-            max_amount_msat: self.max_amount_msat,
-            max_fee_msat: self.max_fee_msat,
-            budget_msat: self.budget_msat,
-            budget_period,
-            source_ips: networks.iter().map(IpNet::trunc).collect(),
-        })
-    }
-
-    fn of(limits: &Restrictions) -> Self {
-        Self {
-            max_amount_msat: limits.max_amount_msat,
-            max_fee_msat: limits.max_fee_msat,
-            budget_msat: limits.budget_msat,
-            budget_period: limits.budget_period.map(|period| period.to_string()),
-            source_ips: limits.source_ips.iter().map(IpNet::to_string).collect(),
-        }
-    }
-}
-
 #[derive(Deserialize, ToSchema)]
 struct Invite {
     /// User name, or e-mail where it was proved to be his.
@@ -131,8 +56,9 @@ struct Invite {
     /// Ids of wallets; all of the account's when absent.
     #[serde(default)]
     wallets: Option<Vec<String>>,
+    /// Limits of his payments; the budget counts what he spends from all of the owner's wallets.
     #[serde(default)]
-    limits: Option<OperatorLimits>,
+    limits: Option<KeyLimits>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -147,7 +73,7 @@ struct Change {
     #[serde(default)]
     wallets: Option<Vec<String>>,
     #[serde(default)]
-    limits: Option<OperatorLimits>,
+    limits: Option<KeyLimits>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -172,7 +98,7 @@ struct OperatorShape {
     /// Ids of the wallets.
     wallets: Vec<String>,
     /// Limits of the first wallet; in general all have the same.
-    limits: OperatorLimits,
+    limits: KeyLimits,
     /// Wallet by wallet.
     shares: Vec<OperatorShare>,
     created_at: String,
@@ -189,7 +115,7 @@ struct OperatorShare {
     rights: Vec<&'static str>,
     /// `invited`, `active` or `disabled`.
     status: &'static str,
-    limits: OperatorLimits,
+    limits: KeyLimits,
 }
 
 impl OperatorShape {
@@ -203,7 +129,7 @@ impl OperatorShape {
             role: open.share.role.as_str(),
             rights: open.share.rights().names(),
             status: open.share.status.as_str(),
-            limits: OperatorLimits::of(&open.share.restrictions()),
+            limits: KeyLimits::of(&open.share.restrictions()),
         };
         Self {
             id: operator.id,
@@ -211,7 +137,7 @@ impl OperatorShape {
             role: role.as_str(),
             status: status.as_str(),
             wallets: operator.shares.iter().map(|open| open.wallet.id.to_string()).collect(),
-            limits: first.as_ref().map(|share| OperatorLimits::of(&share.restrictions())).unwrap_or_default(),
+            limits: first.as_ref().map(|share| KeyLimits::of(&share.restrictions())).unwrap_or_default(),
             shares: operator.shares.iter().map(share).collect(),
             created_at: first.map(|share| share.created_at.to_string()).unwrap_or_default(),
             updated_at: changed.map(|at| at.to_string()).unwrap_or_default(),
@@ -231,7 +157,7 @@ struct Invitation {
     role: &'static str,
     /// `view`, `receive`, `send`, `manage`.
     rights: Vec<&'static str>,
-    limits: OperatorLimits,
+    limits: KeyLimits,
     /// `invited`; `active` once it is accepted.
     status: &'static str,
     created_at: String,
@@ -246,7 +172,7 @@ impl Invitation {
             wallet_name: open.wallet.name.clone(),
             role: open.share.role.as_str(),
             rights: open.share.rights().names(),
-            limits: OperatorLimits::of(&open.share.restrictions()),
+            limits: KeyLimits::of(&open.share.restrictions()),
             status: open.share.status.as_str(),
             created_at: open.share.created_at.to_string(),
         }
@@ -296,7 +222,7 @@ async fn change(
     let change = OperatorChange {
         enabled,
         role: new.role.as_deref().map(role).transpose()?,
-        limits: new.limits.map(OperatorLimits::read).transpose()?,
+        limits: new.limits.map(KeyLimits::read).transpose()?,
         wallets: new.wallets,
     };
     Ok(Json(OperatorShape::of(house.accounts.change_operator(&principal, &id, change).await?)))

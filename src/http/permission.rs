@@ -289,7 +289,7 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
     let by_itself = house(request).is_ok_and(|house| house.catalogue.allowed(principal.family).contains(number));
     if let Some(through) = shared.filter(|_| by_itself) {
         return not_shared(through, &operation)
-            .with("missing_right", operation.right.name())
+            .with("missing_right", operation.right.as_str())
             .with("missing_endpoint", endpoint);
     }
     let who = principal.family.name();
@@ -303,7 +303,9 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
         (Family::AclToken, _) => format!("Path not allowed. This token lacks {endpoint:?}."),
         _ => format!("This {who} lacks {endpoint:?}."),
     };
-    Problem::new(Code::Forbidden, text).with("missing_right", operation.right.name()).with("missing_endpoint", endpoint)
+    Problem::new(Code::Forbidden, text)
+        .with("missing_right", operation.right.as_str())
+        .with("missing_endpoint", endpoint)
 }
 
 /// What the wallet's owner did not share. The keys of a mirror hear what LNbits says to them; it answers empty lists

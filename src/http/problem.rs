@@ -222,7 +222,7 @@ impl From<AccountError> for Problem {
                 let problem = Self::new(Code::Forbidden, text);
                 let problem = match &beyond.missing {
                     Some((right, endpoint)) => {
-                        problem.with("missing_right", right.name()).with("missing_endpoint", endpoint.as_str())
+                        problem.with("missing_right", right.as_str()).with("missing_endpoint", endpoint.as_str())
                     }
                     None => problem,
                 };

@@ -175,15 +175,18 @@ pub async fn own_views(
 }
 
 /// The wallet that a caller acts on, as he sees it: somebody else's without its keys, its owner and its other members.
-pub fn acted_on(opened: WalletWithKeys, caller: &WalletCaller) -> WalletShape {
-    let mut shape = WalletShape::seen(opened, caller.principal.sight);
-    if caller.wallet.through.is_some() {
-        shape.mask();
-        shape.user = caller.principal.account.to_string();
-        shape.stored_paylinks = json!({ "links": [] });
-        shape.shared_by(caller.wallet.id.to_string());
+pub async fn acted_on(house: &House, opened: WalletWithKeys, caller: &WalletCaller) -> Result<WalletShape, Problem> {
+    let principal = &caller.principal;
+    if caller.wallet.through.is_none() {
+        let members = house.accounts.members_of(&opened.wallet.id).await?;
+        return Ok(view(WalletView { opened, shared: None, members }, principal));
     }
-    shape
+    let mut shape = WalletShape::seen(opened, principal.sight);
+    shape.mask();
+    shape.user = principal.account.to_string();
+    shape.stored_paylinks = json!({ "links": [] });
+    shape.shared_by(caller.wallet.id.to_string());
+    Ok(shape)
 }
 
 /// The invitations that an account's profile shows.

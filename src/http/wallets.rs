@@ -187,7 +187,7 @@ async fn patch(
         lightning_address: None,
     };
     let wallet = house.accounts.patch_wallet(&caller.wallet.id, patch).await?;
-    Ok(Json(sharing::acted_on(wallet, &caller)))
+    Ok(Json(sharing::acted_on(&house, wallet, &caller).await?))
 }
 
 async fn delete(Caller(caller): Caller<WalletManage>, house: Data<House>) -> Result<Json<()>, Problem> {

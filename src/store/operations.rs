@@ -76,6 +76,7 @@ operations! {
     /// Reads an account's logins that are alive, newest first.
     read session_list(account: AccountId, now: Time) -> Vec<Session> = sessions::list;
     /// Ends one login of this account; false when there is none to end.
+    write session_revoke_impersonated(by: AccountId, at: Time) -> () = sessions::revoke_impersonated;
     write session_revoke_own(account: AccountId, id: SessionId, at: Time) -> bool = sessions::revoke_own;
     /// Reads since when which keys sign session tokens, oldest first; none before the first rotation.
     read session_key_list() -> Vec<(i64, Time)> = sessions::key_list;
@@ -211,6 +212,8 @@ operations! {
     read share_find(wallet: WalletId, member: AccountId) -> Option<OpenShare> = shares::find;
     /// Reads what an account was given of others' wallets, oldest first.
     read share_list_of_member(member: AccountId) -> Vec<OpenShare> = shares::list_of_member;
+    /// Reads who was given what of a wallet, oldest first.
+    read share_list_of_wallet(wallet: WalletId) -> Vec<Share> = shares::list_of_wallet;
     /// Reads what an account gave of its own wallets, oldest first.
     read share_list_of_owner(owner: AccountId) -> Vec<OpenShare> = shares::list_of_owner;
     /// Accepts an invitation, or gives a share without a living mirror this one; false when there is no such.

@@ -54,7 +54,8 @@ CREATE TABLE payments (
   CHECK (amount_msat > 0 OR kind IN ('external', 'internal', 'debit'))
 );
 
-CREATE INDEX payments_by_wallet ON payments (wallet_id, created_at);
+-- A page of a wallet's list, and its length, are read off this index alone, down to the rows that are shown.
+CREATE INDEX payments_by_wallet ON payments (wallet_id, created_at, id, status);
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 -- A payment hash is issued once, and paid from here once: only a failed attempt makes room for another.

@@ -1,10 +1,10 @@
 //! The conditions and the order of a list as SQL.
 
 use diesel::{
-    expression::{AppearsOnTable, Expression, SelectableExpression, SqlLiteral, ValidGrouping, is_aggregate},
+    expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
     query_builder::{AstPass, QueryFragment, QueryId},
     result::QueryResult,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool, Text, Untyped},
 };
 
 use super::{Db, places::has_hash};
@@ -22,24 +22,41 @@ pub(super) struct Matches<'a>(pub(super) &'a Listing);
 #[derive(Clone, Copy)]
 pub(super) struct Within<'a>(pub(super) &'a Scope);
 
-macro_rules! condition {
-    ($name:ident) => {
-        impl Expression for $name<'_> {
-            type SqlType = Bool;
+/// True for the payments of one page.
+///
+/// The page is found by ids alone, which the index holds together with what orders a wallet's payments
+/// and what leaves out those that failed: only the page's own rows are read, however many come before.
+#[derive(Clone, Copy)]
+pub(super) struct OnPage<'a> {
+    pub(super) within: Within<'a>,
+    pub(super) matches: Matches<'a>,
+    pub(super) order: &'a Order,
+}
+
+/// What a list is sorted by.
+#[derive(Clone)]
+pub(super) struct Order(String);
+
+macro_rules! expression {
+    ($name:ty, $of:ty) => {
+        impl Expression for $name {
+            type SqlType = $of;
         }
-        impl QueryId for $name<'_> {
+        impl QueryId for $name {
             type QueryId = ();
             const HAS_STATIC_QUERY_ID: bool = false;
         }
-        impl ValidGrouping<()> for $name<'_> {
+        impl ValidGrouping<()> for $name {
             type IsAggregate = is_aggregate::No;
         }
-        impl<QS> AppearsOnTable<QS> for $name<'_> {}
-        impl<QS> SelectableExpression<QS> for $name<'_> {}
+        impl<QS> AppearsOnTable<QS> for $name {}
+        impl<QS> SelectableExpression<QS> for $name {}
     };
 }
-condition!(Matches);
-condition!(Within);
+expression!(Matches<'_>, Bool);
+expression!(Within<'_>, Bool);
+expression!(OnPage<'_>, Bool);
+expression!(Order, Untyped);
 
 impl QueryFragment<Db> for Matches<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
@@ -89,6 +106,30 @@ impl QueryFragment<Db> for Within<'_> {
             }
             Scope::All => out.push_sql("1 = 1"),
         }
+        Ok(())
+    }
+}
+
+impl QueryFragment<Db> for OnPage<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql("payments.id IN (SELECT payments.id FROM payments WHERE ");
+        self.within.walk_ast(out.reborrow())?;
+        out.push_sql(" AND ");
+        self.matches.walk_ast(out.reborrow())?;
+        out.push_sql(" ORDER BY ");
+        self.order.walk_ast(out.reborrow())?;
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.matches.0.limit)?;
+        out.push_sql(" OFFSET ");
+        out.push_bind_param::<BigInt, _>(&self.matches.0.offset)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Db> for Order {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        out.push_sql(&self.0);
         Ok(())
     }
 }
@@ -155,8 +196,8 @@ fn holds<'b>(expression: &'b str, text: &'b str, out: &mut AstPass<'_, 'b, Db>) 
 
 /// The order that was asked for, or else the given one. What is empty is less than anything, which the
 /// databases would not agree on. Times are never empty, and saying it would cost them their index.
-pub(super) fn order(listing: &Listing, otherwise: &str) -> SqlLiteral<diesel::sql_types::Untyped> {
-    let text = match listing.sort {
+pub(super) fn order(listing: &Listing, otherwise: &str) -> Order {
+    Order(match listing.sort {
         None => otherwise.to_owned(),
         Some((sql, descending)) => {
             let direction = match (descending, sql.ends_with("_at")) {
@@ -167,6 +208,5 @@ pub(super) fn order(listing: &Listing, otherwise: &str) -> SqlLiteral<diesel::sq
             };
             format!("{sql} {direction}, {otherwise}")
         }
-    };
-    diesel::dsl::sql(&text)
+    })
 }

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Conn, NEWEST_ID,
     kept::kept,
-    listing::{Matches, Within, order},
+    listing::{Matches, OnPage, Within, order},
     places::{HasHash, IsInvoice, IsLiveAttempt},
 };
 use crate::{
@@ -75,9 +75,9 @@ pub(in crate::store) async fn list(
     scope: &Scope,
     listing: &Listing,
 ) -> Result<Vec<Payment>, StoreError> {
-    let query = payments::table.filter(Within(scope)).filter(Matches(listing)).select(Payment::as_select());
-    let page = query.order(order(listing, NEWEST_FIRST)).limit(listing.limit).offset(listing.offset);
-    Ok(page.load(conn).await?)
+    let order = order(listing, NEWEST_FIRST);
+    let page = OnPage { within: Within(scope), matches: Matches(listing), order: &order };
+    Ok(payments::table.filter(page).select(Payment::as_select()).order(order.clone()).load(conn).await?)
 }
 
 pub(in crate::store) async fn count(conn: &mut Conn, scope: &Scope, listing: &Listing) -> Result<i64, StoreError> {

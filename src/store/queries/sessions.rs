@@ -41,6 +41,18 @@ pub(in crate::store) async fn revoke_own(
     Ok(ended > 0)
 }
 
+pub(in crate::store) async fn revoke_impersonated(
+    conn: &mut Conn,
+    by: &AccountId,
+    at: &Time,
+) -> Result<(), StoreError> {
+    let live = sessions::table.filter(sessions::impersonated_by.eq(by)).filter(sessions::revoked_at.is_null());
+    if diesel::update(live).set(sessions::revoked_at.eq(Some(*at))).execute(conn).await? > 0 {
+        credentials_changed(conn).await?;
+    }
+    Ok(())
+}
+
 pub(in crate::store) async fn key_list(conn: &mut Conn) -> Result<Vec<(i64, Time)>, StoreError> {
     let keys = session_keys::table.order(session_keys::number);
     Ok(keys.select((session_keys::number, session_keys::since)).load(conn).await?)

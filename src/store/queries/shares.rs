@@ -56,6 +56,11 @@ pub(in crate::store) async fn list_of_member(
     Ok(query.load::<Row>(conn).await?.into_iter().map(opened).collect())
 }
 
+pub(in crate::store) async fn list_of_wallet(conn: &mut Conn, wallet: &WalletId) -> Result<Vec<Share>, StoreError> {
+    let of = shares::table.filter(shares::wallet_id.eq(wallet)).order((shares::created_at, shares::id));
+    Ok(of.select(Share::as_select()).load(conn).await?)
+}
+
 pub(in crate::store) async fn list_of_owner(conn: &mut Conn, owner: &AccountId) -> Result<Vec<OpenShare>, StoreError> {
     let query = with_ends!().filter(wallets::account_id.eq(owner)).order((shares::created_at, shares::id));
     Ok(query.load::<Row>(conn).await?.into_iter().map(opened).collect())

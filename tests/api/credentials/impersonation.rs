@@ -53,6 +53,23 @@ async fn the_super_user_goes_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_borrowed_ends_when_the_super_user_logs_out() {
+    let server = Server::start().await;
+    let own = {
+        server.super_user().await;
+        token(&server, "root").await
+    };
+    let alice = server.user("alice").await;
+    let mine = [("cookie_access_token", own.as_str())];
+    let begun = send(&server, Method::POST, &mine, json!({ "usr": id_of(&alice).await })).await.ok();
+    let borrowed = server.bearer(&text(&begun, "access_token"));
+    assert_eq!(borrowed.get("/api/v1/auth").await.status, 200);
+    server.bearer(&own).post("/api/v1/auth/logout", json!({})).await.ok();
+    assert_eq!(borrowed.get("/api/v1/auth").await.status, 401);
+    assert_eq!(alice.get("/api/v1/auth").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_borrowed_is_refused() {
     let server = Server::start().await;
     let root = server.super_user().await;

@@ -239,7 +239,7 @@ async fn an_invoice_key_and_a_receiving_key_never_spend() {
             let method: Method = operation.method.parse().unwrap();
             let answer = caller.send(method, &path, Some(json!({ "out": true, "bolt11": "x" }))).await;
             assert_eq!(answer.status, 403, "{}: {}", acl::name(operation), answer.text);
-            assert_eq!(answer.body["missing_right"], operation.right.name(), "{}", answer.text);
+            assert_eq!(answer.body["missing_right"], operation.right.as_str(), "{}", answer.text);
         }
     }
 }

@@ -125,6 +125,8 @@ async fn an_invitation_becomes_a_mirror_and_ends() {
     assert_eq!((&listed[1]["id"], &listed[1]["adminkey"]), (&mirror["id"], &mirror["adminkey"]));
     let seen = pair.owner.get("/api/v1/wallets").await.ok()[0]["extra"]["shared_with"][0].clone();
     assert_eq!((&seen["status"], &seen["shared_with_wallet_id"]), (&json!("approved"), &mirror["id"]));
+    let patched = pair.owner.patch("/api/v1/wallet", json!({ "pinned": true })).await.ok();
+    assert_eq!(patched["extra"]["shared_with"][0], seen);
 
     let changed = pair.permit(&mirror, &["send-payments"]).await;
     assert_eq!((&changed["status"], &changed["permissions"]), (&json!("approved"), &json!(["send-payments"])));

@@ -38,6 +38,7 @@ async fn lists_filter_sort_search_and_page() {
         ("", vec![4, 3, 2, 1, 100]),
         ("limit=2", vec![4, 3]),
         ("limit=2&offset=1", vec![3, 2]),
+        ("limit=3&offset=3", vec![1, 100]),
         ("limit=0&sortby=amount", vec![1, 2, 3, 4, 100]),
         ("sortby=amount&direction=desc&limit=2", vec![100, 4]),
         ("sortby=time&direction=asc&limit=1", vec![100]),

@@ -30,7 +30,7 @@ async fn the_permission_page_is_the_one_that_was_reviewed() {
     let mut subjects = HashMap::new();
     for (number, operation) in catalogue.operations().iter().enumerate() {
         let name = acl::name(operation);
-        write!(page, "{name:<56} {:<15}", operation.right.name()).unwrap();
+        write!(page, "{name:<56} {:<15}", operation.right.as_str()).unwrap();
         for kind in KINDS {
             let may = operation.right == Right::Public || kind.routes(&catalogue).contains(number);
             let subject = match subjects.remove(&kind) {

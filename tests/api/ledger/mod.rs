@@ -18,7 +18,7 @@
 //! | 43 in flight for a day | `patience` | |
 //! | 69 funding source down | `outage` | |
 //!
-//! The command line (check, a second server, the first start) and secrets at rest are in `command`.
+//! The command line (check, a second server, the first start) is in `command`; what is kept of secrets in `secrets`.
 
 mod alarms;
 mod command;
@@ -31,6 +31,7 @@ mod patience;
 mod process;
 mod receipts;
 mod replayed;
+mod secrets;
 mod spending;
 mod unknown;
 

@@ -18,7 +18,7 @@ fn a_route_set_holds_what_was_put_in() {
 #[test]
 fn families_get_what_their_rights_allow() {
     let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
-    let catalogue = Catalogue::new(Right::ALL.map(operation).to_vec());
+    let catalogue = Catalogue::new(Right::ALL.iter().copied().map(operation).collect());
     let may = |family| (0..12).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
     assert_eq!(may(Family::InvoiceKey), [0, 2, 3]);
     assert_eq!(may(Family::AdminKey), [0, 2, 3, 4, 5, 6]);
@@ -37,7 +37,7 @@ fn a_share_allows_what_its_rights_name_and_never_the_rest() {
         operation("GET", "/api/v1/payments", Right::WalletRead),
         operation("DELETE", "/api/v1/wallet", Right::WalletManage),
     ];
-    operations.extend(Right::ALL.map(|right| operation("PUT", "/", right)));
+    operations.extend(Right::ALL.iter().map(|right| operation("PUT", "/", *right)));
     let catalogue = Catalogue::new(operations);
     let may = |rights| {
         let set = catalogue.shared(rights);
