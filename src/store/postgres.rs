@@ -29,8 +29,9 @@ pub(super) type Op<T> = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Re
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const POOL_SIZE: usize = 16;
-/// How long an operation waits for a connection before it says that the database is not there.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an operation waits for its turn at a connection before it says that the database is not there. (A
+/// database that cannot be reached says so at once.)
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Two servers that start at once migrate one after the other: the number names the lock.
 const LOCK: &str = "SELECT pg_advisory_lock(5354434845)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(5354434845)";

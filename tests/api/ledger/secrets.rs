@@ -37,7 +37,7 @@ fn stands_in(haystack: &[u8], secret: &str) -> bool {
 
 /// What is minted under a key of idempotency is kept for a while, and must be sealed.
 async fn mint(caller: &Caller, path: &str, body: Value, name: &str) -> Value {
-    let key = format!("mint {path}");
+    let key = format!("mint-{}", path.replace('/', "-"));
     let bytes = body.to_string().into_bytes();
     let answer = caller.raw(Method::POST, path, Some(bytes), &[("Idempotency-Key", &key)]).await.ok();
     assert!(answer[name].is_string(), "no {name} in {answer}");
