@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{
-    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, dev,
+    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Resource, Responder, Scope, dev,
     guard::{Guard, GuardContext},
     http::{Method, header},
     web,
@@ -180,8 +180,14 @@ impl Guard for Numbered {
     }
 }
 
+/// How many words of a path a group of resources shares: `/api/v1/payments`.
+const STEM_WORDS: usize = 3;
+
 /// Serves the table. Paths with fixed words come before paths with variable parts, so that
 /// `/payments/paginated` is not taken for a payment.
+///
+/// Fixed paths are compared, variable ones are matched by regular expressions, which costs many times more.
+/// So those are grouped by their first words: a request meets the expressions of its own group alone.
 pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
     let mut paths: BTreeMap<String, Vec<(usize, &Route)>> = BTreeMap::new();
     let mut number = 0;
@@ -189,17 +195,40 @@ pub fn mount(routes: &Arc<Vec<Route>>, config: &mut web::ServiceConfig) {
         paths.entry(shape(route.path)).or_default().push((number, route));
         number += route.operations.len();
     }
-    for (path, routes) in paths {
-        let allow: Vec<&str> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
-        let allow = allow.join(", ");
-        let resource = routes.into_iter().fold(web::resource(path.as_str()), |resource, (number, route)| {
-            let guard = Numbered { method: route.method.clone(), number };
-            resource.route((route.handler)(route.idempotent).guard(guard))
-        });
-        config.service(resource.default_service(web::to(move |request: HttpRequest| {
-            std::future::ready(admission::stranger(&request).map(|()| not_allowed(&allow)))
-        })));
+    let (variable, fixed): (Vec<_>, Vec<_>) = paths.into_iter().partition(|(path, _)| path.contains('{'));
+    for (path, routes) in fixed {
+        config.service(resource(&path, routes));
     }
+    let mut groups: BTreeMap<String, Scope> = BTreeMap::new();
+    for (path, routes) in variable {
+        let stem = stem(&path).to_owned();
+        let group = groups.remove(&stem).unwrap_or_else(|| web::scope(&stem));
+        let resource = resource(path.strip_prefix(&stem).unwrap_or(&path), routes);
+        groups.insert(stem, group.service(resource));
+    }
+    // the group without a stem would take every path
+    for group in groups.into_values().rev() {
+        config.service(group);
+    }
+}
+
+/// One path with all its methods.
+fn resource(path: &str, routes: Vec<(usize, &Route)>) -> Resource {
+    let allow: Vec<&str> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
+    let allow = allow.join(", ");
+    let resource = routes.into_iter().fold(web::resource(path), |resource, (number, route)| {
+        let guard = Numbered { method: route.method.clone(), number };
+        resource.route((route.handler)(route.idempotent).guard(guard))
+    });
+    resource.default_service(web::to(move |request: HttpRequest| {
+        std::future::ready(admission::stranger(&request).map(|()| not_allowed(&allow)))
+    }))
+}
+
+/// The first words of a path; empty when some of them vary.
+fn stem(path: &str) -> &str {
+    let end = path.match_indices('/').nth(STEM_WORDS).map_or(path.len(), |(at, _)| at);
+    path.get(..end).filter(|stem| !stem.contains('{')).unwrap_or_default()
 }
 
 /// A path without the names of its variable parts: what tells resources apart. `PUT /wallet/{new_name}` and

@@ -20,11 +20,12 @@ CREATE TABLE wallets (
 
 CREATE INDEX wallets_by_account ON wallets (account_id);
 
+-- The words are compared one by one: for a list of more than two SQLite fills a table with each row that is written.
 CREATE TABLE payments (
   id              INTEGER NOT NULL PRIMARY KEY,
   wallet_id       TEXT    NOT NULL REFERENCES wallets (id),
-  kind            TEXT    NOT NULL CHECK (kind IN ('invoice', 'external', 'internal', 'top_up', 'debit')),
-  status          TEXT    NOT NULL CHECK (status IN ('pending', 'success', 'failed')),
+  kind            TEXT    NOT NULL CHECK (kind = 'invoice' OR kind = 'external' OR kind = 'internal' OR kind = 'top_up' OR kind = 'debit'),
+  status          TEXT    NOT NULL CHECK (status = 'pending' OR status = 'success' OR status = 'failed'),
   checking_id     TEXT    NOT NULL,
   payment_hash    TEXT    NOT NULL,
   amount_msat     BIGINT  NOT NULL,
@@ -51,7 +52,7 @@ CREATE TABLE payments (
   next_check_at   BIGINT,
   checks          BIGINT  NOT NULL DEFAULT 0,
   CHECK (hold_msat = 0 OR (kind = 'external' AND status = 'pending')),
-  CHECK (amount_msat > 0 OR kind IN ('external', 'internal', 'debit'))
+  CHECK (amount_msat > 0 OR kind = 'external' OR kind = 'internal' OR kind = 'debit')
 );
 
 -- A page of a wallet's list, and its length, are read off this index alone, down to the rows that are shown.
