@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     accounts::{AccountError, Accounts, Setup},
-    backup::Backup,
+    backup::{self, Backup},
     clock::Clock,
     config::{ConfigError, DATABASE_FILE, Funding, Logins, Secrets, Settings},
     domain::limits::Limits,
@@ -87,6 +87,7 @@ impl Parts {
         let clock = Clock::system();
         make_folder(&settings.data_dir)?;
         let lock = take_folder(&settings.data_dir)?;
+        backup::sweep(&settings.data_dir);
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;

@@ -117,13 +117,16 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         other => other.to_owned(),
     };
     let app = App::start(&settings, parts).await?;
-    greet(&settings, &app, &database)?;
+    // a server whose standard output nobody reads any more works all the same
+    if let Err(error) = greet(&settings, &app, &database) {
+        tracing::info!(%error, "the greeting could not be written");
+    }
     let again = tokio::select! {
         _ = interrupt.recv() => false,
         _ = terminate.recv() => false,
         () = app.restart_wanted() => true,
     };
-    say(if again { "Starting anew: open requests may finish." } else { "Stopping: open requests may finish." })?;
+    let _ = say(if again { "Starting anew: open requests may finish." } else { "Stopping: open requests may finish." });
     app.stop().await;
     if again { Err(begin_anew().into()) } else { Ok(()) }
 }

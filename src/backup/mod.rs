@@ -39,6 +39,8 @@ const MASTER: &str = "master.key";
 const ABOUT: &str = "backup.json";
 const SQLITE: &str = "satchel.sqlite3";
 const POSTGRES: &str = "satchel.pgdump";
+/// How the folders of copies on their way are called.
+const COPIES: &str = ".backup-";
 /// The version of the archive's layout.
 const LAYOUT: i64 = 1;
 
@@ -102,7 +104,7 @@ impl Backup {
             return Err(BackupError::PassPhrase);
         }
         let permit = Arc::clone(&self.turn).try_acquire_owned().map_err(|_| BackupError::Busy)?;
-        let name = format!(".backup-{}", to_hex(&self.clock.bytes::<8>()));
+        let name = format!("{COPIES}{}", to_hex(&self.clock.bytes::<8>()));
         let folder = Folder::make(&self.folder, &name)?;
         let member = if self.store.is_shared() { POSTGRES } else { SQLITE };
         self.store.copy_into(&folder.0.join(member)).await?;
@@ -159,6 +161,14 @@ fn header(size: u64, now: Time) -> tar::Header {
     header.set_mode(0o600);
     header.set_mtime(u64::try_from(now.unix()).unwrap_or(0));
     header
+}
+
+/// Removes the copies that a killed server left behind: they are not encrypted.
+pub fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(COPIES)) {
+        drop(Folder(entry.path()));
+    }
 }
 
 /// A folder for the owner only, gone when dropped.

@@ -13,13 +13,14 @@ use regex::{RegexSet, RegexSetBuilder};
 use sha2::Sha256;
 
 use super::{
-    AccountId, Time,
+    Time,
     filter::{Field, Fields, Type},
 };
 
 /// Which requests are recorded, and what of them. The names are those of the settings (`lnbits_audit_…`).
 ///
 /// There is no field for request bodies: passwords, pass phrases and keys are in them, so they are never recorded.
+#[expect(clippy::struct_excessive_bools, reason = "the flags are the settings'")]
 #[derive(Debug, Clone)]
 pub struct AuditPolicy {
     /// Is anything recorded?
@@ -132,7 +133,7 @@ pub struct AuditLine {
     /// The status.
     pub response_code: i64,
     /// Who asked, if he was recognised.
-    pub account_id: Option<AccountId>,
+    pub account_id: Option<String>,
     /// The family of his credential.
     pub family: Option<String>,
     /// The number of the login or the handed-out credential; for a wallet's key, the wallet.
@@ -184,7 +185,6 @@ impl ChainKey {
     /// The hash of a line that follows a line with that hash.
     pub fn link(&self, previous: &[u8], line: &AuditLine) -> Vec<u8> {
         let mut link = self.begin(b"line");
-        let account = line.account_id.as_ref().map(|account| account.to_string());
         let optional = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
         for part in [
             Some(previous.to_vec()),
@@ -197,7 +197,7 @@ impl ChainKey {
             optional(&line.request_path),
             optional(&line.details),
             Some(line.response_code.to_be_bytes().to_vec()),
-            optional(&account),
+            optional(&line.account_id),
             optional(&line.family),
             optional(&line.credential_id),
             optional(&line.ip_address),

@@ -16,7 +16,6 @@ use super::{
     permission::{Caller, SuperUser},
     problem::Problem,
     route::{Route, route},
-    shapes::PageOf,
 };
 use crate::{
     domain::{audit::AuditLine, filter::Fields},
@@ -84,7 +83,7 @@ impl From<AuditLine> for LineShape {
             id: line.id,
             component: line.component,
             ip_address: line.ip_address,
-            user_id: line.account_id.map(|account| account.to_string()),
+            user_id: line.account_id,
             credential: line.family,
             credential_id: line.credential_id,
             path: line.path,
@@ -99,6 +98,15 @@ impl From<AuditLine> for LineShape {
             created_at: line.created_at.to_string(),
         }
     }
+}
+
+/// A page of the audit log.
+#[derive(Serialize, ToSchema)]
+struct AuditPage {
+    /// The lines of this page.
+    data: Vec<LineShape>,
+    /// How many there are on all pages.
+    total: i64,
 }
 
 /// A number of requests, or of seconds, under a name.
@@ -131,14 +139,10 @@ fn count(field: String, total: i64) -> Total {
     Total { field, total: f64::from(u32::try_from(total).unwrap_or(u32::MAX)) }
 }
 
-async fn list(
-    _: Caller<SuperUser>,
-    house: Data<House>,
-    listing: List<OfLines>,
-) -> Result<Json<PageOf<LineShape>>, Problem> {
+async fn list(_: Caller<SuperUser>, house: Data<House>, listing: List<OfLines>) -> Result<Json<AuditPage>, Problem> {
     house.audit.flush().await;
     let (lines, total) = house.audit.page(listing.into_inner()).await.map_err(unavailable)?;
-    Ok(Json(PageOf { data: lines.into_iter().map(LineShape::from).collect(), total }))
+    Ok(Json(AuditPage { data: lines.into_iter().map(LineShape::from).collect(), total }))
 }
 
 async fn stats(_: Caller<SuperUser>, house: Data<House>, listing: List<OfLines>) -> Result<Json<AuditStats>, Problem> {

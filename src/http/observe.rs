@@ -13,7 +13,7 @@ use crate::{
         policy::{Bearing, Principal},
     },
     domain::{
-        AccountId, PaymentHash,
+        PaymentHash,
         audit::{AuditLine, AuditPolicy},
         credential::HandedOut,
     },
@@ -21,16 +21,43 @@ use crate::{
 
 /// What stands for a secret.
 const MASKED: &str = "********";
-/// Variable parts of paths whose values are no secrets.
-const PLAIN_PARTS: &[&str] = &[
-    "acl_id", "alarm_id", "file", "id", "new_name", "payment_hash", "provider", "request_id", "token_id", "user_id",
-    "wallet", "wallet_id",
-];
+/// Variable parts of paths whose values are no secrets. (What stands where a payment hash belongs is shown when it
+/// is one: people put keys there.)
+const PLAIN_PARTS: &[&str] =
+    &["acl_id", "alarm_id", "file", "id", "new_name", "provider", "request_id", "token_id", "user_id", "wallet_id"];
 /// Parameters of queries whose values are no secrets: what lists are asked with, and names of things.
 const PLAIN_PARAMETERS: &[&str] = &[
-    "all", "amount", "created_at", "direction", "duration", "external_id", "fee", "field_name", "group", "id",
-    "component", "ip_address", "limit", "memo", "name", "offset", "path", "payment_hash", "checking_id", "request_method",
-    "response_code", "search", "sortby", "status", "tag", "time", "unit", "user_id", "wallet_id", "labels", "count_by",
+    "all",
+    "amount",
+    "created_at",
+    "direction",
+    "duration",
+    "external_id",
+    "fee",
+    "field_name",
+    "group",
+    "id",
+    "component",
+    "ip_address",
+    "limit",
+    "memo",
+    "name",
+    "offset",
+    "path",
+    "payment_hash",
+    "checking_id",
+    "request_method",
+    "response_code",
+    "search",
+    "sortby",
+    "status",
+    "tag",
+    "time",
+    "unit",
+    "user_id",
+    "wallet_id",
+    "labels",
+    "count_by",
 ];
 /// Most characters of a value that are recorded.
 const VALUE_MAX: usize = 200;
@@ -50,7 +77,7 @@ pub(super) fn note(response: &ServiceResponse<BoxBody>, id: &str, took: Duration
     if policy.records(request.method().as_str(), template, status)
         && !request.extensions().get::<Counted>().is_some_and(too_often)
     {
-        house.audit.record(line(request, &house, policy, template, status, id, took));
+        house.audit.record(line(request, house, policy, template, status, id, took));
     }
 }
 
@@ -97,7 +124,7 @@ fn line(
 }
 
 /// Account, family and number of whoever asked: never anything that he showed.
-fn who(request: &HttpRequest) -> (Option<AccountId>, Option<String>, Option<String>) {
+fn who(request: &HttpRequest) -> (Option<String>, Option<String>, Option<String>) {
     let extensions = request.extensions();
     let Some(principal) = extensions.get::<Arc<Principal>>() else { return (None, None, None) };
     let credential = match &principal.bearing {
@@ -105,7 +132,7 @@ fn who(request: &HttpRequest) -> (Option<AccountId>, Option<String>, Option<Stri
         Bearing::Session(id) => id.to_string(),
         Bearing::Credential(id) => id.to_string(),
     };
-    (Some(principal.account.clone()), Some(principal.family.name().to_owned()), Some(credential))
+    (Some(principal.account.to_string()), Some(principal.family.name().to_owned()), Some(credential))
 }
 
 /// `core` for what is the server's own, else the first part of the path: `users`, `admin`, `audit`, …
@@ -121,7 +148,6 @@ fn parts(template: &'static str, path: &str) -> Vec<(&'static str, String)> {
     let pairs = template.split('/').zip(path.split('/'));
     let named = pairs.filter_map(|(part, value)| {
         let name = part.strip_prefix('{')?.strip_suffix('}')?;
-        // a payment hash is no secret wherever it stands; a wallet's key may stand where a hash does
         let plain = PLAIN_PARTS.contains(&name) || value.parse::<PaymentHash>().is_ok();
         Some((name, shown(value, plain)))
     });
@@ -140,7 +166,8 @@ fn asked_for(template: &str, parts: &[(&str, String)]) -> String {
 
 /// The parameters of a query, by name. A parameter that nobody knows may be anybody's secret.
 fn parameters(query: &str) -> Map<String, Value> {
-    let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(query).map(actix_web::web::Query::into_inner);
+    let pairs =
+        actix_web::web::Query::<Vec<(String, String)>>::from_query(query).map(actix_web::web::Query::into_inner);
     let recorded = pairs.unwrap_or_default().into_iter().map(|(name, value)| {
         let known = PLAIN_PARAMETERS.contains(&name.split('[').next().unwrap_or_default());
         // nor is a name that nobody knows recorded as it came: a secret can stand there by mistake
@@ -168,7 +195,8 @@ mod tests {
         let (key, hash) = ("0123456789abcdef0123456789abcdef", "ab".repeat(32));
         check_path("/api/v1/ws/{item_id}", &format!("/api/v1/ws/{key}"), "/api/v1/ws/********");
         check_path("/api/v1/ws/{item_id}", &format!("/api/v1/ws/{hash}"), &format!("/api/v1/ws/{hash}"));
-        check_path("/api/v1/payments/{payment_hash}", "/api/v1/payments/sk_01_x", "/api/v1/payments/********");
+        check_path("/api/v1/payments/{payment_hash}", &format!("/api/v1/payments/{key}"), "/api/v1/payments/********");
+        check_path("/api/v1/api-keys/{id}", "/api/v1/api-keys/sk_01_x", "/api/v1/api-keys/********");
         check_path("/api/v1/wallet/{wallet_id}", &format!("/api/v1/wallet/{key}"), &format!("/api/v1/wallet/{key}"));
         assert_eq!((component("/api/v1/ws/{item_id}"), component("/users/api/v1/user")), ("core", "users"));
     }

@@ -20,13 +20,7 @@ use super::{
     problem::{Code, Problem},
     route::{Route, route},
 };
-use crate::{
-    accounts::policy::Right,
-    backup::BackupError,
-    config::MetricsFor,
-    domain::Msat,
-    observe::Job,
-};
+use crate::{accounts::policy::Right, backup::BackupError, config::MetricsFor, domain::Msat, observe::Job};
 
 pub fn routes() -> Vec<Route> {
     vec![

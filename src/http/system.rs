@@ -42,6 +42,7 @@ struct Health {
     up_time: String,
 }
 
+#[expect(clippy::option_option, reason = "absent, null and a value are three things on the wire")]
 #[derive(Serialize, ToSchema)]
 struct StatusShape {
     /// Unix seconds.
@@ -74,10 +75,11 @@ async fn health(_: Caller<Public>, house: Data<House>) -> Json<Health> {
 
 async fn ready(_: Caller<Public>, house: Data<House>) -> Result<Json<Ready>, Problem> {
     let (database, node) = futures_util::join!(house.ledger.database_answers(), house.ledger.node_balance());
-    let missing: Vec<&str> =
-        [("database", database.is_err()), ("funding_source", node.is_err())].into_iter().filter(|(_, away)| *away)
-            .map(|(name, _)| name)
-            .collect();
+    let missing: Vec<&str> = [("database", database.is_err()), ("funding_source", node.is_err())]
+        .into_iter()
+        .filter(|(_, away)| *away)
+        .map(|(name, _)| name)
+        .collect();
     if missing.is_empty() {
         return Ok(Json(Ready { ready: true }));
     }

@@ -56,6 +56,7 @@ pub struct Workshop<'a> {
 }
 
 /// Starts all jobs. They end when the set is dropped.
+#[expect(clippy::too_many_lines, reason = "an entry for each job")]
 pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     let book = of.book.clone();
@@ -76,52 +77,88 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
         jobs.spawn(again_and_again(of.book.clone(), name, pause, work));
     };
     let accounts = of.accounts.clone();
-    every("credentials", CREDENTIALS_EVERY, work(move || {
-        let accounts = accounts.clone();
-        async move { accounts.follow_changes().await }
-    }));
+    every(
+        "credentials",
+        CREDENTIALS_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.follow_changes().await }
+        }),
+    );
     let accounts = of.accounts.clone();
-    every("last uses", USES_EVERY, work(move || {
-        let accounts = accounts.clone();
-        async move { accounts.flush_uses().await }
-    }));
+    every(
+        "last uses",
+        USES_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.flush_uses().await }
+        }),
+    );
     let accounts = of.accounts.clone();
-    every("tiers", TIERS_EVERY, work(move || {
-        let accounts = accounts.clone();
-        async move { accounts.grant_paid_tiers(None).await }
-    }));
+    every(
+        "tiers",
+        TIERS_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.grant_paid_tiers(None).await }
+        }),
+    );
     let accounts = of.accounts.clone();
-    every("stale tier orders", CLEAN_EVERY, work(move || {
-        let accounts = accounts.clone();
-        async move { accounts.forget_stale_tier_orders().await }
-    }));
+    every(
+        "stale tier orders",
+        CLEAN_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.forget_stale_tier_orders().await }
+        }),
+    );
     let accounts = of.accounts.clone();
-    every("idle callers", CALLERS_EVERY, work(move || {
-        accounts.forget_idle_callers();
-        std::future::ready(Ok::<(), AccountError>(()))
-    }));
+    every(
+        "idle callers",
+        CALLERS_EVERY,
+        work(move || {
+            accounts.forget_idle_callers();
+            std::future::ready(Ok::<(), AccountError>(()))
+        }),
+    );
     let ledger = of.ledger.clone();
     every("self-check", CHECK_EVERY, work(move || self_check(ledger.clone())));
     let accounts = of.accounts.clone();
-    every("used login events", CLEAN_EVERY, work(move || {
-        let accounts = accounts.clone();
-        async move { accounts.forget_events().await }
-    }));
+    every(
+        "used login events",
+        CLEAN_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.forget_events().await }
+        }),
+    );
     let (store, clock) = (of.store.clone(), of.clock.clone());
-    every("old events", CLEAN_EVERY, work(move || {
-        let (store, before) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
-        async move { store.event_forget(before).await }
-    }));
+    every(
+        "old events",
+        CLEAN_EVERY,
+        work(move || {
+            let (store, before) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
+            async move { store.event_forget(before).await }
+        }),
+    );
     let (store, clock) = (of.store.clone(), of.clock.clone());
-    every("old idempotency keys", CLEAN_EVERY, work(move || {
-        let (store, before) = (store.clone(), clock.now().plus_seconds(-KEPT_SECONDS));
-        async move { store.idempotency_forget(before).await }
-    }));
+    every(
+        "old idempotency keys",
+        CLEAN_EVERY,
+        work(move || {
+            let (store, before) = (store.clone(), clock.now().plus_seconds(-KEPT_SECONDS));
+            async move { store.idempotency_forget(before).await }
+        }),
+    );
     let (audit, clock) = (of.audit.clone(), of.clock.clone());
-    every("old audit lines", CLEAN_EVERY, work(move || {
-        let (audit, now) = (audit.clone(), clock.now());
-        async move { audit.forget(now).await }
-    }));
+    every(
+        "old audit lines",
+        CLEAN_EVERY,
+        work(move || {
+            let (audit, now) = (audit.clone(), clock.now());
+            async move { audit.forget(now).await }
+        }),
+    );
     jobs
 }
 

@@ -61,7 +61,15 @@ impl AuditLog {
     pub fn new(store: Store, vault: &Vault, clock: Clock) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE_MAX);
         let key = ChainKey::new(vault.derived("audit chain"));
-        Self { queue, inbox: Arc::new(Mutex::new(inbox)), dropped: Arc::default(), dropped_ever: Arc::default(), store, key, clock }
+        Self {
+            queue,
+            inbox: Arc::new(Mutex::new(inbox)),
+            dropped: Arc::default(),
+            dropped_ever: Arc::default(),
+            store,
+            key,
+            clock,
+        }
     }
 
     /// Leaves a line for the writer. Never waits: when the writer does not keep up, the line is counted as dropped,

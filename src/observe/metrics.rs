@@ -28,17 +28,29 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     ("satchel_http_requests_total", "counter", "Requests by route and class of status; other is what met no route."),
     ("satchel_http_request_duration_seconds", "histogram", "How long requests took to be answered."),
     ("satchel_payments", "gauge", "Payments by kind and state; counted once a minute at most."),
-    ("satchel_payments_in_flight_oldest_seconds", "gauge", "Age of the oldest payment in flight; 0 when there is none."),
+    (
+        "satchel_payments_in_flight_oldest_seconds",
+        "gauge",
+        "Age of the oldest payment in flight; 0 when there is none.",
+    ),
     ("satchel_alarms_open", "gauge", "Alarms that nobody acknowledged."),
     ("satchel_self_check_ok", "gauge", "1 when the last self-check found the ledger sound, else 0."),
     ("satchel_self_check_timestamp_seconds", "gauge", "When the last self-check ended."),
     ("satchel_funding_up", "gauge", "1 when the funding source answers, else 0."),
-    ("satchel_funding_balance_msat", "gauge", "What the funding source holds, in millisatoshi; absent when it does not answer."),
+    (
+        "satchel_funding_balance_msat",
+        "gauge",
+        "What the funding source holds, in millisatoshi; absent when it does not answer.",
+    ),
     ("satchel_database_up", "gauge", "1 when the database answers, else 0."),
     ("satchel_database_queue", "gauge", "Operations that wait for the database."),
     ("satchel_outbox_lag_events", "gauge", "Events that listeners were not told yet."),
     ("satchel_audit_queue", "gauge", "Lines that wait to be written to the audit log."),
-    ("satchel_audit_dropped_total", "counter", "Lines of the audit log that were dropped because its writer did not keep up."),
+    (
+        "satchel_audit_dropped_total",
+        "counter",
+        "Lines of the audit log that were dropped because its writer did not keep up.",
+    ),
     ("satchel_job_runs_total", "counter", "Runs of background work that ended."),
     ("satchel_job_failures_total", "counter", "Runs of background work that failed."),
     ("satchel_job_last_run_timestamp_seconds", "gauge", "When background work last ended a run."),
@@ -100,7 +112,6 @@ pub struct Metrics {
 
 impl Metrics {
     /// Numbers for operations of these methods and templates.
-    #[expect(clippy::too_many_arguments, reason = "it looks at everything")]
     pub fn new(
         routes: Vec<(String, &'static str)>,
         store: Store,

@@ -45,7 +45,7 @@ impl Store {
                          --file satchel.pgdump \"$DATABASE_URL\"; and keep a copy of the master secret."
                             .to_owned(),
                     ),
-                    other => other,
+                    failed @ CopyError::Failed(_) => failed,
                 })
             }
         }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Acknowledgement, Adjustment, Alarm, Audit, AuditTotals, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, AuditTotals, Claim, Failure, GroupTotals, LastUse, Posted, Receipt,
+        Rotation, Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{

@@ -70,7 +70,12 @@ impl Sqlite {
             .name("sqlite-writer".into())
             .spawn(move || write_loop(writer, jobs))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { file: url.into(), writer: sender, readers: Arc::new(Readers::new(readers)), balances: Arc::default() })
+        Ok(Self {
+            file: url.into(),
+            writer: sender,
+            readers: Arc::new(Readers::new(readers)),
+            balances: Arc::default(),
+        })
     }
 
     /// Copies the database as it is now into a new file, by a connection of its own: neither the writer nor the

@@ -81,8 +81,8 @@ pub(in crate::store) async fn page(conn: &mut Conn, listing: &Listing) -> Result
 /// Calls a person about a source: its payments after a backup are unknown here.
 pub(in crate::store) async fn restored(
     conn: &mut Conn,
-    source: &String,
-    detail: &String,
+    source: &str,
+    detail: &str,
     at: &Time,
 ) -> Result<(), StoreError> {
     about_source(conn, AlarmKind::Restored, source, detail, *at).await
@@ -92,8 +92,8 @@ pub(in crate::store) async fn restored(
 /// acknowledged that a backup was restored. (A node may have other users, whose payments are none of the ledger's.)
 pub(in crate::store) async fn unrecorded(
     conn: &mut Conn,
-    source: &String,
-    detail: &String,
+    source: &str,
+    detail: &str,
     at: &Time,
 ) -> Result<bool, StoreError> {
     let of = |kind: AlarmKind| alarms::table.filter(alarms::source.eq(source)).filter(alarms::kind.eq(kind));

@@ -73,7 +73,8 @@ async fn put_ends(conn: &mut Conn, ends: Ends) -> Result<(), StoreError> {
 /// Forgets the lines at the front whose time is over; answers how many. The hash of the last of them stays, so that
 /// the chain goes on from there. Nothing is forgotten of a chain whose ends were altered.
 pub(in crate::store) async fn forget(conn: &mut Conn, now: &Time, key: &ChainKey) -> Result<i64, StoreError> {
-    let none: Option<i64> = audit::table.filter(audit::delete_at.le(now)).select(audit::id).first(conn).await.optional()?;
+    let none: Option<i64> =
+        audit::table.filter(audit::delete_at.le(now)).select(audit::id).first(conn).await.optional()?;
     if none.is_none() {
         return Ok(0);
     }

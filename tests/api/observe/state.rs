@@ -18,7 +18,10 @@ async fn ready_looks_at_the_node() {
     assert!(status["funding_source_error"].as_str().unwrap().contains("not reachable"), "{status}");
     server.node.set_down(false);
     let status = root.get("/api/v1/status").await.ok();
-    assert_eq!((&status["funding_source_balance_msat"], &status["funding_source_error"]), (&json!(1_000_000_000), &json!(null)));
+    assert_eq!(
+        (&status["funding_source_balance_msat"], &status["funding_source_error"]),
+        (&json!(1_000_000_000), &json!(null))
+    );
     let status = server.user("alice").await.get("/api/v1/status").await.ok();
     assert!(status.get("funding_source_balance_msat").is_none(), "{status}");
 }
