@@ -10,12 +10,13 @@ use std::{
 
 use actix_web::{dev::ServerHandle, web::Bytes};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
 };
 
 use crate::{
     accounts::{AccountError, Accounts, Setup},
+    backup::{self, Backup},
     clock::Clock,
     config::{ConfigError, DATABASE_FILE, Funding, Logins, Secrets, Settings},
     domain::limits::Limits,
@@ -26,8 +27,9 @@ use crate::{
     },
     http::{self, House},
     idempotency::Idempotency,
-    jobs,
+    jobs::{self, Workshop},
     ledger::{Ledger, LedgerError},
+    observe::{AuditLog, JobBook, Metrics},
     store::{Store, StoreError},
     vault::Vault,
 };
@@ -85,6 +87,7 @@ impl Parts {
         let clock = Clock::system();
         make_folder(&settings.data_dir)?;
         let lock = take_folder(&settings.data_dir)?;
+        backup::sweep(&settings.data_dir);
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;
@@ -105,6 +108,12 @@ impl Parts {
         source.set_down(true);
         let (limits, logins) = (Limits::default(), Logins::default());
         Ok(Self { store, source, secrets, clock, limits, logins, lock: None })
+    }
+
+    /// The audit log alone, for commands that do not serve.
+    pub fn audit(&self) -> AuditLog {
+        let vault = Vault::new(self.secrets.master.0, self.clock.clone());
+        AuditLog::new(self.store.clone(), &vault, self.clock.clone())
     }
 
     /// The ledger alone, for commands that do not serve.
@@ -142,7 +151,10 @@ fn open_source(settings: &Settings, secrets: &Secrets, clock: &Clock) -> Result<
 }
 
 /// The data folder holds secrets: nobody else may look into one that is made here.
-fn make_folder(path: &Path) -> Result<(), ConfigError> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(path: &Path) -> Result<(), ConfigError> {
     let failed = |error| ConfigError::File { path: path.to_owned(), error };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
 }
@@ -167,6 +179,8 @@ pub struct App {
     handle: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     stopping: watch::Sender<bool>,
+    restart: Arc<Notify>,
+    audit: AuditLog,
     jobs: JoinSet<()>,
     _lock: Option<File>,
 }
@@ -181,7 +195,7 @@ impl App {
         let address = socket.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
         let table = Arc::new(http::table());
         let catalogue = Arc::new(http::catalogue(&table));
-        let ledger = parts.ledger();
+        let (ledger, audit) = (parts.ledger(), parts.audit());
         let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
@@ -203,7 +217,31 @@ impl App {
             tracing::info!(open, "payments were in flight when the server stopped; the node is being asked");
         }
         let events = Events::new(parts.store.clone(), parts.clock.clone(), ledger.bell());
-        let jobs = jobs::start(&ledger, &accounts, &events, &parts.store, &parts.clock);
+        let book = JobBook::new(parts.clock.clone());
+        let jobs = jobs::start(&Workshop {
+            ledger: &ledger,
+            accounts: &accounts,
+            events: &events,
+            audit: &audit,
+            store: &parts.store,
+            clock: &parts.clock,
+            book: &book,
+        });
+        let (store, clock) = (parts.store.clone(), parts.clock.clone());
+        let named = catalogue.operations().iter().map(|operation| (operation.method.clone(), operation.path)).collect();
+        let metrics = Metrics::new(
+            named,
+            store.clone(),
+            ledger.clone(),
+            events.clone(),
+            audit.clone(),
+            book.clone(),
+            clock.clone(),
+        );
+        // a server that keeps nothing in its folder may have none
+        let folder = if settings.data_dir.is_dir() { settings.data_dir.clone() } else { std::env::temp_dir() };
+        let backup = Backup::new(store, parts.secrets.master.clone(), clock, folder);
+        let restart = Arc::new(Notify::new());
         let (stopping, stop_seen) = watch::channel(false);
         let house = House {
             openapi: Bytes::from(http::openapi_json(&table)),
@@ -217,12 +255,30 @@ impl App {
             idempotency,
             catalogue,
             stopping: stop_seen,
+            audit: audit.clone(),
+            metrics,
+            metrics_for: settings.observing.metrics.clone(),
+            jobs: book,
+            backup,
+            restart: Arc::clone(&restart),
         };
         let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let server = http::serve(socket, workers, table, house).map_err(|error| StartError::Listen(address, error))?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        Ok(Self { address, ledger, accounts, install_open, handle, serving, stopping, jobs, _lock: parts.lock })
+        Ok(Self {
+            address,
+            ledger,
+            accounts,
+            install_open,
+            handle,
+            serving,
+            stopping,
+            restart,
+            audit,
+            jobs,
+            _lock: parts.lock,
+        })
     }
 
     /// Where it listens.
@@ -240,12 +296,21 @@ impl App {
         &self.ledger
     }
 
+    /// Waits until the super user wants the server to begin anew.
+    pub async fn restart_wanted(&self) {
+        self.restart.notified().await;
+    }
+
     /// Lets open requests finish, then stops.
     pub async fn stop(mut self) {
         // nobody listening to it means that there is nothing to end
         let _ = self.stopping.send(true);
         self.handle.stop(true).await;
         let _ = self.serving.await;
+        // nobody records any more: what is in memory is all there is
+        if !self.audit.flush().await {
+            tracing::error!(lines = self.audit.waiting(), "the audit log's last lines could not be written");
+        }
         self.jobs.shutdown().await;
         if let Err(error) = self.accounts.flush_uses().await {
             tracing::warn!(%error, "when credentials were last used could not be written");

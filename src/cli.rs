@@ -1,8 +1,10 @@
-//! `satchel serve | migrate | check | rotate-session-key | openapi | health`.
+//! `satchel serve | migrate | check | restore | rotate-session-key | openapi | health`.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, IsTerminal, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::process::CommandExt,
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -10,8 +12,10 @@ use std::{
 use clap::{Parser, Subcommand};
 use satchel::{
     app::{self, App, Parts, StartError},
-    config::{DATABASE_FILE, Settings},
-    http,
+    backup,
+    clock::Clock,
+    config::{DATABASE_FILE, LogFormat, Settings},
+    http, store,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,7 +35,10 @@ enum Command {
     Migrate(Settings),
     /// Prove that the ledger adds up; fails when it does not. The server must not be running, unless
     /// it uses PostgreSQL.
-    Check(Settings),
+    Check(Check),
+    /// Make a data folder (or fill an empty PostgreSQL) from a backup. The pass phrase is read from
+    /// `SATCHEL_BACKUP_PASS_PHRASE`, or else asked for.
+    Restore(Restore),
     /// Let a new key sign session tokens; nobody has to log in again. The server must not be running, unless
     /// it uses PostgreSQL: then ask it by POST /admin/api/v1/session-keys/rotate.
     RotateSessionKey(Settings),
@@ -39,6 +46,23 @@ enum Command {
     Openapi,
     /// Ask the running server whether it is well; fails when it is not.
     Health(Settings),
+}
+
+#[derive(clap::Args)]
+struct Check {
+    #[command(flatten)]
+    settings: Settings,
+    /// Look at the audit log as well: is a line missing, altered or moved?
+    #[arg(long)]
+    audit: bool,
+}
+
+#[derive(clap::Args)]
+struct Restore {
+    /// The backup.
+    file: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -52,7 +76,8 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match command {
         Command::Serve(settings) => on_runtime(serve(settings)),
         Command::Migrate(settings) => on_runtime(migrate(settings)),
-        Command::Check(settings) => on_runtime(check(settings)),
+        Command::Check(command) => on_runtime(check(command.settings, command.audit)),
+        Command::Restore(command) => on_runtime(restore(command.file, command.settings)),
         Command::RotateSessionKey(settings) => on_runtime(rotate_session_key(settings)),
         Command::Openapi => say(&http::openapi_json(&http::table())),
         Command::Health(settings) => health(settings.listen),
@@ -79,7 +104,11 @@ fn say(text: &str) -> Result<(), Failure> {
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
         .map_err(|error| format!("SATCHEL_LOG {:?}: {error}", settings.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.observing.log_format {
+        LogFormat::Human => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let parts = Parts::open(&settings).await?;
@@ -88,14 +117,29 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         other => other.to_owned(),
     };
     let app = App::start(&settings, parts).await?;
-    greet(&settings, &app, &database)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    // a server whose standard output nobody reads any more works all the same
+    if let Err(error) = greet(&settings, &app, &database) {
+        tracing::info!(%error, "the greeting could not be written");
     }
-    say("Stopping: open requests may finish.")?;
+    let again = tokio::select! {
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => false,
+        () = app.restart_wanted() => true,
+    };
+    let _ = say(if again { "Starting anew: open requests may finish." } else { "Stopping: open requests may finish." });
     app.stop().await;
-    Ok(())
+    if again { Err(begin_anew().into()) } else { Ok(()) }
+}
+
+/// Replaces this program by the one that is now at its place, with the same arguments; answers only when that fails.
+fn begin_anew() -> String {
+    let mut arguments = std::env::args_os();
+    let called = arguments.next().map(PathBuf::from);
+    // after an update the running program's own file is gone, and what it was called by leads to the new one
+    let program = std::env::current_exe().ok().filter(|path| path.exists()).or(called);
+    let Some(program) = program else { return "the program does not know its own name".to_owned() };
+    let error = std::process::Command::new(&program).args(arguments).exec();
+    format!("{} cannot be started anew: {error}", program.display())
 }
 
 fn greet(settings: &Settings, app: &App, database: &str) -> Result<(), Failure> {
@@ -119,7 +163,7 @@ async fn migrate(settings: Settings) -> Result<(), Failure> {
     say(&format!("The {} database is up to date.", store.name()))
 }
 
-async fn check(settings: Settings) -> Result<(), Failure> {
+async fn check(settings: Settings, audit: bool) -> Result<(), Failure> {
     if settings.postgres()?.is_none() && !settings.data_dir.join(DATABASE_FILE).exists() {
         return Err(format!("there is no database in {}", settings.data_dir.display()).into());
     }
@@ -129,7 +173,54 @@ async fn check(settings: Settings) -> Result<(), Failure> {
     };
     let report = parts.ledger().check().await?;
     say(&report.to_string())?;
-    if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults", report.faults.len()).into()) }
+    let mut faults = report.faults.len();
+    if audit {
+        let verdict = parts.audit().verify().await?;
+        for fault in &verdict.faults {
+            say(&format!("FAULT: audit log: {fault}"))?;
+        }
+        let word = if verdict.faults.is_empty() { "whole" } else { "NOT whole" };
+        say(&format!("The audit log has {} lines and is {word}.", verdict.lines))?;
+        faults += verdict.faults.len();
+    }
+    if faults == 0 { Ok(()) } else { Err(format!("{faults} faults").into()) }
+}
+
+async fn restore(file: PathBuf, settings: Settings) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let folder = settings.data_dir.clone();
+    app::make_folder(&folder)?;
+    let pass_phrase = pass_phrase()?;
+    let url = settings.postgres()?;
+    let restored = backup::restore(&file, &folder, url.is_some(), pass_phrase, &clock)?;
+    if let Some((dump, url)) = restored.dump.as_ref().zip(url) {
+        store::load_dump(dump, url).await.map_err(|error| {
+            format!("{error}. The dump is {}; load it into an empty database by pg_restore.", dump.display())
+        })?;
+        std::fs::remove_file(dump)?;
+    }
+    let store = app::open_store(&settings).await?;
+    let detail = format!(
+        "the database was restored from a backup of {}: compare the ledger with the node before more is sent",
+        restored.created_at
+    );
+    store.alarm_restored(settings.funding.name().to_owned(), detail, clock.now()).await?;
+    say(&format!("Restored into {} what was backed up at {}.", folder.display(), restored.created_at))?;
+    say("The node is asked about everything that was in flight then. Nothing is sent until the super user has")?;
+    say("looked at the alarms (GET /admin/api/v1/alarms) and acknowledged them.")
+}
+
+/// From the environment, or from whoever sits there.
+fn pass_phrase() -> Result<String, Failure> {
+    if let Ok(given) = std::env::var("SATCHEL_BACKUP_PASS_PHRASE") {
+        return Ok(given);
+    }
+    if std::io::stdin().is_terminal() {
+        write!(std::io::stderr(), "Pass phrase (it will show): ")?;
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn rotate_session_key(settings: Settings) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -13,5 +14,6 @@ pub mod http;
 pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
+pub mod observe;
 pub mod store;
 pub mod vault;

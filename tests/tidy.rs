@@ -10,8 +10,8 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config"],
-    &["ledger", "accounts", "idempotency"],
-    &["lnurl", "events", "extensions"],
+    &["ledger", "accounts", "idempotency", "backup"],
+    &["lnurl", "events", "extensions", "observe"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];

@@ -7,7 +7,8 @@
 //! - `SATCHEL_PUBLIC_URL`: the address under which people reach the server.
 //! - `DATABASE_URL`: `postgres://…` to use PostgreSQL instead of SQLite in the data folder.
 //! - `SATCHEL_FUNDING`: the funding source.
-//! - `SATCHEL_LOG`: what is logged.
+//! - `SATCHEL_LOG` and `SATCHEL_LOG_FORMAT`: what is logged, and how.
+//! - `SATCHEL_METRICS`: who may read `/metrics`.
 //! - `SATCHEL_TRUSTED_PROXIES`, `SATCHEL_WALLET_REQUESTS_PER_MINUTE` and `SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE`:
 //!   whose word on a request's origin is taken, and how often one may call.
 //!
@@ -28,6 +29,7 @@
 //! - `NOSTR_ABSOLUTE_REQUEST_URLS`: bases of URLs that login events may be signed for, beside the public URL.
 
 pub mod logins;
+mod observing;
 mod secrets;
 mod traffic;
 
@@ -35,6 +37,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 pub use logins::Logins;
+pub use observing::{LogFormat, MetricsFor, Observing};
 pub use secrets::{MasterKey, Secret, Secrets};
 pub use traffic::{Networks, Traffic};
 
@@ -66,6 +69,9 @@ pub struct Settings {
     /// Who calls, and how often.
     #[command(flatten)]
     pub traffic: Traffic,
+    /// What operators get to see.
+    #[command(flatten)]
+    pub observing: Observing,
 }
 
 /// The funding sources that a server can have.
@@ -73,6 +79,15 @@ pub struct Settings {
 pub enum Funding {
     /// A Lightning node of play money inside this process.
     Simulated,
+}
+
+impl Funding {
+    /// The name that is stored with each payment of it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simulated => "simulated",
+        }
+    }
 }
 
 /// What cannot be started with.

@@ -1,6 +1,6 @@
 //! What the operator allows: amounts, fees and times, with the defaults of a new server.
 
-use super::{Msat, tier::Tiers};
+use super::{Msat, audit::AuditPolicy, tier::Tiers};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Limits {
     pub site_title: String,
     /// How often callers may call, and what tiers there are.
     pub tiers: Tiers,
+    /// Which requests are recorded in the audit log.
+    pub audit: AuditPolicy,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             default_wallet_name: "Satchel wallet".into(),
             site_title: "Satchel".into(),
             tiers: Tiers::default(),
+            audit: AuditPolicy::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! types know of the store is how each is written into one column ([`mod@column`]).
 
 pub mod account;
+pub mod audit;
 pub mod bolt11;
 pub mod column;
 pub mod credential;

@@ -145,6 +145,13 @@ impl Events {
         Ok(Subscription { id, channel, queue, listeners: Arc::clone(&self.listeners) })
     }
 
+    /// How many events the listeners were not told yet; `None` when nobody listens or it cannot be found out soon.
+    pub async fn lag(&self) -> Option<i64> {
+        let low = tokio::time::timeout(LOOK_EVERY, self.cursor.lock()).await.ok()?.as_ref()?.low;
+        let last = self.store.event_last().await.ok()?;
+        Some(last.saturating_sub(low).max(0))
+    }
+
     /// Reads the outbox and tells the listeners, for ever.
     pub async fn run(&self) {
         loop {

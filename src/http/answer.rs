@@ -7,9 +7,12 @@ use actix_web::{
     http::{StatusCode, header},
     web::Bytes,
 };
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::backup::Parts;
 
 /// The body of every error.
 #[derive(Serialize, ToSchema)]
@@ -104,6 +107,27 @@ impl Responder for Page {
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::REFERRER_POLICY, "no-referrer"))
             .body(self.content)
+    }
+}
+
+/// A file on its way.
+pub struct Download {
+    /// Its name.
+    pub name: String,
+    /// Its parts.
+    pub parts: Parts,
+}
+
+impl Responder for Download {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        // an error on the way cuts the connection, so that nobody takes a part for the whole
+        let parts = stream::unfold(self.parts, |mut parts| async move { Some((parts.recv().await?, parts)) });
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", self.name)))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .streaming(parts.map(|part| part.map(Bytes::from)))
     }
 }
 

@@ -9,6 +9,7 @@ mod admission;
 mod anonymous;
 mod answer;
 mod api_keys;
+mod audit;
 mod auth;
 mod body;
 mod handed_out;
@@ -16,6 +17,7 @@ mod idempotency;
 mod impersonation;
 mod lenient;
 mod nostr;
+mod observe;
 mod openapi;
 mod operators;
 mod origin;
@@ -24,6 +26,7 @@ mod payments;
 mod permission;
 mod problem;
 mod route;
+mod server;
 mod sessions;
 mod shapes;
 mod sharing;
@@ -50,18 +53,21 @@ pub use permission::Permission;
 pub use problem::{Code, Problem};
 pub use route::Route;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     accounts::{
         Accounts,
         policy::{Catalogue, Family, Principal},
     },
+    backup::Backup,
     clock::Clock,
+    config::MetricsFor,
     domain::Time,
     events::Events,
     idempotency::Idempotency,
     ledger::Ledger,
+    observe::{AuditLog, JobBook, Metrics},
 };
 
 /// What handlers reach for.
@@ -88,6 +94,18 @@ pub struct House {
     pub openapi: Bytes,
     /// Turns true when the server begins to stop: connections that would go on for ever end then.
     pub stopping: watch::Receiver<bool>,
+    /// Who did what.
+    pub audit: AuditLog,
+    /// Numbers about everything.
+    pub metrics: Metrics,
+    /// Who may read these.
+    pub metrics_for: MetricsFor,
+    /// What goes on in the background.
+    pub jobs: JobBook,
+    /// Copies of everything.
+    pub backup: Backup,
+    /// Is told when the server is to begin anew.
+    pub restart: Arc<Notify>,
 }
 
 impl House {
@@ -120,6 +138,8 @@ pub fn table() -> Vec<Route> {
         route::under("Tiers", tiers::routes()),
         route::under("Super user", users::routes()),
         route::under("Super user", admin::routes()),
+        route::under("Super user", audit::routes()),
+        route::under("Super user", server::routes()),
         route::under("Server", system::routes()),
     ]
     .into_iter()

@@ -303,6 +303,14 @@ impl Answer for super::answer::Page {
         sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A page or a file.")));
     }
 }
+impl Answer for super::answer::Download {
+    fn describe(sketch: &mut Sketch) {
+        let binary = ObjectBuilder::new().schema_type(Type::String);
+        let content = Content::new(Some(RefOr::T(Schema::Object(binary.build()))));
+        let file = ResponseBuilder::new().description("A file.").content("application/octet-stream", content);
+        sketch.edit(|operation| operation.response("200", file));
+    }
+}
 impl<const STATUS: u16> Answer for super::answer::Elsewhere<STATUS> {
     fn describe(sketch: &mut Sketch) {
         let response = ResponseBuilder::new().description("Sends the browser on.");

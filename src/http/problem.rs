@@ -65,6 +65,8 @@ codes! {
     RequestTimeout = "request_timeout", 408;
     /// A request with the same Idempotency-Key is still under way.
     IdempotencyInProgress = "idempotency_in_progress", 409;
+    /// A backup is being made already.
+    BackupInProgress = "backup_in_progress", 409;
     /// The Idempotency-Key was used for another request.
     IdempotencyMismatch = "idempotency_mismatch", 422;
     /// The body is larger than any request needs.
@@ -75,6 +77,10 @@ codes! {
     TooManyCodes = "too_many_codes", 429;
     /// Something unforeseen; the log has it under the request id.
     Internal = "internal_error", 500;
+    /// No copy can be made from here; `detail` says what to run instead.
+    BackupUnsupported = "backup_unsupported", 501;
+    /// The copy could not be made.
+    BackupFailed = "backup_failed", 503;
     /// The database cannot be written or read now.
     DatabaseUnavailable = "database_unavailable", 503;
     /// The login provider cannot be asked now.
@@ -155,7 +161,7 @@ impl Problem {
         self
     }
 
-    fn because(mut self, cause: &str) -> Self {
+    pub(super) fn because(mut self, cause: &str) -> Self {
         self.cause = Some(cause.to_owned());
         self
     }

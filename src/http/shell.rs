@@ -1,6 +1,8 @@
 //! What happens around every request: its id, cross-origin headers, compression, the body of an error,
 //! a line in the log.
 
+use std::time::Instant;
+
 use actix_web::{
     Error, HttpMessage, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
@@ -12,9 +14,10 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use tracing::Instrument;
 
 use super::{
-    House,
+    House, observe,
     problem::{Code, Problem},
 };
 use crate::accounts::Counted;
@@ -31,21 +34,24 @@ pub async fn shell(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
     if is_preflight(&request) {
         let (request, _) = request.into_parts();
-        return Ok(finish(ServiceResponse::new(request, preflight()), &id));
+        return Ok(finish(ServiceResponse::new(request, preflight()), &id, began));
     }
     let wants_gzip =
         request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(takes_gzip);
-    let response = match next.call(request).await {
+    // whatever is logged on the way carries the request's id
+    let answer = next.call(request).instrument(tracing::info_span!("request", id));
+    let response = match answer.await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
     };
     let response = with_problem(response, &id);
     let response = if wants_gzip { compressed(response) } else { response };
-    Ok(finish(response, &id))
+    Ok(finish(response, &id, began))
 }
 
 /// Does this Accept-Encoding name gzip without refusing it by a weight of zero (RFC 9110, 12.5.3)?
@@ -144,7 +150,7 @@ fn count_down(headers: &mut HeaderMap, counted: &Counted) {
     }
 }
 
-fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+fn finish(mut response: ServiceResponse<BoxBody>, id: &str, began: Instant) -> ServiceResponse<BoxBody> {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -153,6 +159,7 @@ fn finish(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<B
         count_down(response.headers_mut(), &counted);
     }
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    observe::note(&response, id, began.elapsed());
     let request = response.request();
     // the path's template, never the path: keys and hashes are in paths
     tracing::debug!(

@@ -8,10 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    accounts::Accounts, clock::Clock, domain::Time, events::Events, idempotency::KEPT_SECONDS, ledger::Ledger,
+    accounts::{AccountError, Accounts},
+    clock::Clock,
+    events::Events,
+    idempotency::KEPT_SECONDS,
+    ledger::Ledger,
+    observe::{AuditLog, JobBook},
     store::Store,
 };
 
@@ -31,68 +37,153 @@ const TIERS_EVERY: Duration = Duration::from_secs(1);
 /// Between two rounds of forgetting callers that have not called for long.
 const CALLERS_EVERY: Duration = Duration::from_secs(30);
 
+/// What the jobs work with.
+pub struct Workshop<'a> {
+    /// Money.
+    pub ledger: &'a Ledger,
+    /// People and credentials.
+    pub accounts: &'a Accounts,
+    /// Live updates.
+    pub events: &'a Events,
+    /// The audit log.
+    pub audit: &'a AuditLog,
+    /// The database.
+    pub store: &'a Store,
+    /// Time.
+    pub clock: &'a Clock,
+    /// Where each run is noted.
+    pub book: &'a JobBook,
+}
+
 /// Starts all jobs. They end when the set is dropped.
-pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {
+#[expect(clippy::too_many_lines, reason = "an entry for each job")]
+pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    jobs.spawn(follow_source(ledger.clone()));
-    let (asking, checking, people) = (ledger.clone(), ledger.clone(), accounts.clone());
-    jobs.spawn(async move { asking.ask_about_open().await });
-    jobs.spawn(every(CREDENTIALS_EVERY, move || {
-        let accounts = people.clone();
-        async move { warn("credentials", accounts.follow_changes().await) }
-    }));
-    let used = accounts.clone();
-    jobs.spawn(every(USES_EVERY, move || {
-        let accounts = used.clone();
-        async move { warn("last uses", accounts.flush_uses().await) }
-    }));
-    let (selling, forgetting, counting) = (accounts.clone(), accounts.clone(), accounts.clone());
-    jobs.spawn(every(TIERS_EVERY, move || {
-        let accounts = selling.clone();
-        async move { warn("tiers", accounts.grant_paid_tiers(None).await) }
-    }));
-    jobs.spawn(every(CLEAN_EVERY, move || {
-        let accounts = forgetting.clone();
-        async move { warn("tier orders", accounts.forget_stale_tier_orders().await) }
-    }));
-    jobs.spawn(every(CALLERS_EVERY, move || {
-        counting.forget_idle_callers();
-        std::future::ready(())
-    }));
-    jobs.spawn(every(CHECK_EVERY, move || self_check(checking.clone())));
-    let logins = accounts.clone();
-    jobs.spawn(every(CLEAN_EVERY, move || {
-        let accounts = logins.clone();
-        async move { warn("used login events", accounts.forget_events().await) }
-    }));
-    let (store, clock) = (store.clone(), clock.clone());
-    jobs.spawn(every(CLEAN_EVERY, move || {
-        let (store, now) = (store.clone(), clock.now());
-        let (events, keys): (Time, Time) = (now.plus_seconds(-EVENTS_KEPT_SECONDS), now.plus_seconds(-KEPT_SECONDS));
-        async move {
-            warn("outbox", store.event_forget(events).await);
-            warn("idempotency", store.idempotency_forget(keys).await);
-        }
-    }));
-    let telling = events.clone();
-    jobs.spawn(async move { telling.run().await });
+    let book = of.book.clone();
+    book.begins("node reports", None);
+    jobs.spawn(follow_source(of.ledger.clone(), book));
+    // these look by themselves whether there is something to do, and tell the log when it goes wrong
+    of.book.begins("open payments", None);
+    let ledger = of.ledger.clone();
+    jobs.spawn(async move { ledger.ask_about_open().await });
+    of.book.begins("live updates", None);
+    let events = of.events.clone();
+    jobs.spawn(async move { events.run().await });
+    of.book.begins("audit log", None);
+    let audit = of.audit.clone();
+    jobs.spawn(async move { audit.run().await });
+    let mut every = |name, pause, work: Work| {
+        of.book.begins(name, Some(pause));
+        jobs.spawn(again_and_again(of.book.clone(), name, pause, work));
+    };
+    let accounts = of.accounts.clone();
+    every(
+        "credentials",
+        CREDENTIALS_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.follow_changes().await }
+        }),
+    );
+    let accounts = of.accounts.clone();
+    every(
+        "last uses",
+        USES_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.flush_uses().await }
+        }),
+    );
+    let accounts = of.accounts.clone();
+    every(
+        "tiers",
+        TIERS_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.grant_paid_tiers(None).await }
+        }),
+    );
+    let accounts = of.accounts.clone();
+    every(
+        "stale tier orders",
+        CLEAN_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.forget_stale_tier_orders().await }
+        }),
+    );
+    let accounts = of.accounts.clone();
+    every(
+        "idle callers",
+        CALLERS_EVERY,
+        work(move || {
+            accounts.forget_idle_callers();
+            std::future::ready(Ok::<(), AccountError>(()))
+        }),
+    );
+    let ledger = of.ledger.clone();
+    every("self-check", CHECK_EVERY, work(move || self_check(ledger.clone())));
+    let accounts = of.accounts.clone();
+    every(
+        "used login events",
+        CLEAN_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.forget_events().await }
+        }),
+    );
+    let (store, clock) = (of.store.clone(), of.clock.clone());
+    every(
+        "old events",
+        CLEAN_EVERY,
+        work(move || {
+            let (store, before) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
+            async move { store.event_forget(before).await }
+        }),
+    );
+    let (store, clock) = (of.store.clone(), of.clock.clone());
+    every(
+        "old idempotency keys",
+        CLEAN_EVERY,
+        work(move || {
+            let (store, before) = (store.clone(), clock.now().plus_seconds(-KEPT_SECONDS));
+            async move { store.idempotency_forget(before).await }
+        }),
+    );
+    let (audit, clock) = (of.audit.clone(), of.clock.clone());
+    every(
+        "old audit lines",
+        CLEAN_EVERY,
+        work(move || {
+            let (audit, now) = (audit.clone(), clock.now());
+            async move { audit.forget(now).await }
+        }),
+    );
     jobs
 }
 
-async fn every<F: Future<Output = ()>>(pause: Duration, mut work: impl FnMut() -> F) {
+/// One run of a job; what went wrong is for people.
+type Work = Box<dyn FnMut() -> BoxFuture<'static, Result<(), String>> + Send>;
+
+fn work<F, E>(mut work: impl FnMut() -> F + Send + 'static) -> Work
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::fmt::Display,
+{
+    Box::new(move || {
+        let run = work();
+        Box::pin(async move { run.await.map_err(|error| error.to_string()) })
+    })
+}
+
+async fn again_and_again(book: JobBook, name: &'static str, pause: Duration, mut work: Work) {
     loop {
-        work().await;
+        book.ended(name, work().await);
         sleep(pause).await;
     }
 }
 
-fn warn(job: &str, outcome: Result<(), impl std::fmt::Display>) {
-    if let Err(error) = outcome {
-        tracing::warn!(job, %error, "a job failed; it is tried again");
-    }
-}
-
-async fn follow_source(ledger: Ledger) {
+async fn follow_source(ledger: Ledger, book: JobBook) {
     let mut pause = RETRY.0;
     loop {
         let since = Instant::now();
@@ -100,20 +191,15 @@ async fn follow_source(ledger: Ledger) {
         // a node that was there for a while and is lost again is called again at once
         let lasted = outcome.is_ok() || since.elapsed() > RETRY.1;
         pause = if lasted { RETRY.0 } else { (pause * 2).min(RETRY.1) };
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "the funding source's reports are interrupted; listening again soon");
-        }
+        book.ended("node reports", outcome);
         sleep(pause).await;
     }
 }
 
-async fn self_check(ledger: Ledger) {
-    match ledger.check().await {
-        Ok(report) => {
-            for fault in &report.faults {
-                tracing::error!(fault, "the ledger does not add up");
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the self-check could not run"),
+async fn self_check(ledger: Ledger) -> Result<(), String> {
+    let report = ledger.check().await.map_err(|error| error.to_string())?;
+    for fault in &report.faults {
+        tracing::error!(fault, "the ledger does not add up");
     }
+    if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults in the ledger", report.faults.len())) }
 }

@@ -7,7 +7,7 @@
 use super::{Ledger, LedgerError};
 use crate::{
     domain::{
-        AccountId,
+        AccountId, PaymentHash,
         filter::{Field, Fields, Listing, Type},
     },
     store::types::Acknowledgement,
@@ -50,15 +50,28 @@ impl Ledger {
         Ok(alarm)
     }
 
+    /// The source reports something that the ledger has no record of. After a backup was restored a person has to
+    /// know; else it is the business of whoever else uses the node.
+    pub(super) async fn unrecorded(&self, what: &str, hash: &PaymentHash) -> Result<(), LedgerError> {
+        let detail = format!("{what}; its hash is {hash}, and the ledger has no record of it");
+        if self.store.alarm_unrecorded(self.source.name().to_owned(), detail.clone(), self.now()).await? {
+            tracing::error!(%hash, what, "the restored ledger has no record of what the node reports");
+        }
+        Ok(())
+    }
+
     /// Why the source sends nothing, and what ends that.
     pub(super) async fn stopped(&self) -> LedgerError {
         match self.store.alarm_stopping(self.source.name().to_owned()).await {
             Ok(Some(alarm)) => {
                 let (id, kind) = (alarm.id, alarm.kind);
-                let hash = alarm.payment_hash.map_or_else(|| "unknown".to_owned(), |hash| hash.to_string());
+                let about = match alarm.payment_hash {
+                    Some(hash) => format!(" on the payment with the hash {hash}"),
+                    None => String::new(),
+                };
                 LedgerError::SourceDown(format!(
-                    "nothing is sent since alarm {id}: {kind} on the payment with the hash {hash}. The super user has \
-                     to look into it and acknowledge the alarm (PUT /admin/api/v1/alarms/{id})."
+                    "nothing is sent since alarm {id}: {kind}{about}. The super user has to look into it and \
+                     acknowledge the alarm (PUT /admin/api/v1/alarms/{id})."
                 ))
             }
             Ok(None) => LedgerError::SourceDown("an alarm was being acknowledged; try again.".to_owned()),

@@ -21,6 +21,7 @@ mod outside;
 mod reconcile;
 mod records;
 mod spending;
+mod state;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -97,7 +97,9 @@ impl Ledger {
             let (position, event) = event?;
             match event {
                 SourceEvent::InvoicePaid { payment_hash, amount, preimage } => {
-                    self.receive(payment_hash, amount, preimage).await?;
+                    if self.receive(payment_hash.clone(), amount, preimage).await?.is_none() {
+                        self.unrecorded(&format!("the node received {amount} for an invoice"), &payment_hash).await?;
+                    }
                 }
                 SourceEvent::PaymentChanged { payment_hash } => self.ask_about_hash(&payment_hash).await?,
             }
@@ -112,10 +114,12 @@ impl Ledger {
         if let Some(attempt) = self.store.attempt_by_hash(hash.clone()).await? {
             return if attempt.status == Status::Pending { self.ask_about_attempt(&attempt).await } else { Ok(()) };
         }
-        for attempt in self.store.payment_by_name(hash.to_string()).await? {
-            if attempt.kind != Kind::External {
-                continue;
-            }
+        let mut attempts = self.store.payment_by_name(hash.to_string()).await?;
+        attempts.retain(|attempt| attempt.kind == Kind::External);
+        if attempts.is_empty() {
+            return self.unrecorded("the node sent a payment", hash).await;
+        }
+        for attempt in attempts {
             self.ask_about_attempt(&attempt).await?;
             // a source that tells attempts apart by their hash alone would say paid of each of them
             if self.store.attempt_by_hash(hash.clone()).await?.is_some() {

@@ -7,6 +7,7 @@
 //! count is looked at, never by reading, comparing and writing back; so any number of servers may
 //! share one PostgreSQL.
 
+mod copy;
 mod error;
 mod operations;
 #[expect(clippy::duplicate_mod, reason = "the query files are compiled once per database")]
@@ -19,6 +20,7 @@ pub mod types;
 
 use std::{path::Path, sync::Arc};
 
+pub use copy::{CopyError, load_dump};
 pub use error::{Refusal, StoreError};
 
 use crate::domain::{Msat, WalletId};
@@ -66,6 +68,14 @@ impl Store {
     /// May another process write to the same database?
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, Backend::Postgres(_))
+    }
+
+    /// How many operations wait for the database.
+    pub fn waiting(&self) -> usize {
+        match &self.backend {
+            Backend::Sqlite(db) => db.waiting(),
+            Backend::Postgres(db) => db.waiting(),
+        }
     }
 
     /// What the wallet holds; `None` when there is no such wallet.

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Acknowledgement, Adjustment, Alarm, Audit, Claim, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
+        Acknowledgement, Adjustment, Alarm, Audit, AuditTotals, Claim, Failure, GroupTotals, LastUse, Posted, Receipt,
+        Rotation, Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{
-    Account, AccountId, CredentialId, Msat, Payment, PaymentHash, PaymentId, SessionId, Time, Wallet, WalletId,
+    Account, AccountId, CredentialId, Kind, Msat, Payment, PaymentHash, PaymentId, SessionId, Status, Time, Wallet,
+    WalletId,
     account::{Identity, Session},
+    audit::{AuditLine, ChainKey, Verdict},
     credential::{Acl, Budget, Credential, CredentialKind},
     event::Event,
     factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
@@ -312,4 +314,27 @@ operations! {
     read event_last() -> i64 = events::last;
     /// Forgets events older than this.
     write event_forget(before: Time) -> () = events::forget;
+
+    /// Counts payments by kind and state.
+    read payment_states() -> Vec<(Kind, Status, i64)> = check::states;
+    /// Reads when the oldest payment that is still in flight was made.
+    read payment_oldest_in_flight() -> Option<Time> = check::oldest_in_flight;
+    /// Stops a source until somebody acknowledges that a backup was restored.
+    write alarm_restored(source: String, detail: String, at: Time) -> () = alarms::restored;
+    /// Notes what a source reports and the ledger has no record of, after a backup was restored; false when it is
+    /// known, or of no concern.
+    write alarm_unrecorded(source: String, detail: String, at: Time) -> bool = alarms::unrecorded;
+    /// Counts alarms that nobody acknowledged.
+    read alarm_count_open() -> i64 = alarms::count_open;
+
+    /// Adds lines to the audit log; their numbers and hashes are given here.
+    write audit_append(lines: Vec<AuditLine>, key: ChainKey) -> () = audit::append;
+    /// Forgets the lines at the front of the audit log whose time is over, some thousands at most.
+    write audit_forget(now: Time, key: ChainKey) -> i64 = audit::forget;
+    /// Walks along the audit log's chain.
+    snapshot audit_verify(key: ChainKey) -> Verdict = audit::verify;
+    /// Reads a page of the audit log and how many lines there are, newest first.
+    read audit_page(listing: Listing) -> (Vec<AuditLine>, i64) = audit::page;
+    /// Counts lines of the audit log.
+    snapshot audit_totals(listing: Listing) -> AuditTotals = audit::totals;
 }

@@ -1,6 +1,6 @@
 //! PostgreSQL: a pool of connections, one transaction per operation.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
@@ -41,6 +41,7 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(5354434845)";
 pub(super) struct Postgres {
     pool: Pool<AsyncPgConnection>,
     runtime: Handle,
+    url: Arc<str>,
 }
 
 impl Postgres {
@@ -53,7 +54,24 @@ impl Postgres {
         harness.into_inner().batch_execute(UNLOCK).await?;
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
         let pool = Pool::builder(manager).max_size(POOL_SIZE).build().map_err(|error| unavailable(&error))?;
-        Ok(Self { pool, runtime: Handle::current() })
+        Ok(Self { pool, runtime: Handle::current(), url: url.into() })
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The schema that the tables are in.
+    pub(super) async fn schema(&self) -> Result<String, StoreError> {
+        let mut conn = take(&self.pool).await?;
+        let schema = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("CAST(current_schema() AS TEXT)"));
+        Ok(diesel_async::RunQueryDsl::get_result(schema, &mut conn).await?)
+    }
+
+    /// How many operations wait for a connection.
+    pub(super) fn waiting(&self) -> usize {
+        self.pool.status().waiting
     }
 
     /// Runs the operation in a transaction of its own, to its end even if the caller goes away.

@@ -316,6 +316,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit (id) {
+        id -> BigInt,
+        created_at -> BigInt,
+        duration_us -> BigInt,
+        component -> Text,
+        request_method -> Text,
+        path -> Text,
+        request_path -> Nullable<Text>,
+        details -> Nullable<Text>,
+        response_code -> BigInt,
+        account_id -> Nullable<Text>,
+        family -> Nullable<Text>,
+        credential_id -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        request_id -> Text,
+        delete_at -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_chain (id) {
+        id -> BigInt,
+        first -> BigInt,
+        first_hash -> Binary,
+        last -> BigInt,
+        last_hash -> Binary,
+        mac -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     identities,

@@ -45,12 +45,15 @@ const READERS: usize = 4;
 /// back into the database every 4096 pages, in the writer's time.
 const WRITER: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
     PRAGMA busy_timeout=5000; PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;";
+/// What a copy is made with. (`query_only` would forbid it.)
+const COPIER: &str = "PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192;";
 const READER: &str =
     "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;";
 
 /// The database file, its writer and its readers. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Sqlite {
+    file: Arc<str>,
     writer: mpsc::Sender<Box<dyn Job>>,
     readers: Arc<Readers>,
     balances: Arc<Balances>,
@@ -67,7 +70,25 @@ impl Sqlite {
             .name("sqlite-writer".into())
             .spawn(move || write_loop(writer, jobs))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { writer: sender, readers: Arc::new(Readers::new(readers)), balances: Arc::default() })
+        Ok(Self {
+            file: url.into(),
+            writer: sender,
+            readers: Arc::new(Readers::new(readers)),
+            balances: Arc::default(),
+        })
+    }
+
+    /// Copies the database as it is now into a new file, by a connection of its own: neither the writer nor the
+    /// readers wait for it.
+    pub(super) fn copy_into(&self, file: &Path) -> Result<(), StoreError> {
+        let name = file.to_str().ok_or_else(|| StoreError::Unavailable("the file's name is not UTF-8".into()))?;
+        let mut conn = connect(&self.file, COPIER)?;
+        Ok(conn.run(&format!("VACUUM INTO '{}'", name.replace('\'', "''")))?)
+    }
+
+    /// How many operations wait for the writer.
+    pub(super) fn waiting(&self) -> usize {
+        QUEUE_MAX.saturating_sub(self.writer.capacity())
     }
 
     /// Runs the operation in the writer's transaction; returns once that is on disk.

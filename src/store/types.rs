@@ -193,14 +193,19 @@ text_enum! {
         LateSuccess = "late_success",
         /// An invoice that was paid inside was paid from outside as well.
         PaidTwice = "paid_twice",
+        /// The database was restored from a backup: what happened after that, the ledger does not know.
+        Restored = "restored",
+        /// The source reports what the ledger has no record of, after a backup was restored.
+        Unrecorded = "unrecorded",
     }
 }
 
 impl AlarmKind {
-    /// Did the source break its word, so that no more money is entrusted to it until a person looked?
+    /// Is no more money entrusted to the source until a person looked? It broke its word, or the ledger may not know
+    /// what it did.
     pub fn stops_source(self) -> bool {
         match self {
-            Self::FeeAboveLimit | Self::LateSuccess => true,
+            Self::FeeAboveLimit | Self::LateSuccess | Self::Restored | Self::Unrecorded => true,
             Self::PaidTwice => false,
         }
     }
@@ -350,4 +355,17 @@ pub struct Claim {
     pub response: Option<Vec<u8>>,
     /// When it first came.
     pub created_at: Time,
+}
+
+/// Counts over the audit log, the largest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditTotals {
+    /// Lines by method.
+    pub methods: Vec<(String, i64)>,
+    /// Lines by status.
+    pub codes: Vec<(i64, i64)>,
+    /// Lines by component.
+    pub components: Vec<(String, i64)>,
+    /// The routes with the slowest answers, and how slow these were, in microseconds.
+    pub slowest: Vec<(String, Option<i64>)>,
 }

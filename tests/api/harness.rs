@@ -7,7 +7,7 @@ use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
     clock::Clock,
-    config::{Funding, Logins, MasterKey, Secrets, Settings, Traffic},
+    config::{Funding, Logins, MasterKey, Observing, Secrets, Settings, Traffic},
     domain::{
         Msat, PaymentHash, Status, Time, WalletId,
         limits::Limits,
@@ -53,6 +53,7 @@ pub(crate) struct Plan {
     /// What the server takes for its node, where that is not the simulated node itself.
     pub(crate) source: Option<Arc<dyn FundingSource>>,
     pub(crate) install_token: Option<String>,
+    pub(crate) observing: Observing,
 }
 
 impl Plan {
@@ -75,6 +76,7 @@ impl Plan {
             node: None,
             source: None,
             install_token: None,
+            observing: Observing::default(),
         }
     }
 
@@ -107,6 +109,7 @@ impl Plan {
             funding: Funding::Simulated,
             log: "off".into(),
             traffic: Traffic::default(),
+            observing: self.observing.clone(),
         };
         let app = App::start(&settings, parts).await.unwrap();
         let url = format!("http://{}", app.address());
@@ -163,6 +166,7 @@ impl Server {
             node: Some(self.node.clone()),
             source: self.source.clone(),
             install_token: None,
+            observing: Observing::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod docker;
 mod harness;
 mod http;
 mod ledger;
+mod observe;
 mod pages;
 mod store;
 mod story;

@@ -78,6 +78,59 @@ pub(in crate::store) async fn page(conn: &mut Conn, listing: &Listing) -> Result
     Ok((page.load(conn).await?, count))
 }
 
+/// Calls a person about a source: its payments after a backup are unknown here.
+pub(in crate::store) async fn restored(
+    conn: &mut Conn,
+    source: &str,
+    detail: &str,
+    at: &Time,
+) -> Result<(), StoreError> {
+    about_source(conn, AlarmKind::Restored, source, detail, *at).await
+}
+
+/// Calls a person about something at the source that the ledger has no record of; once, and only while nobody has
+/// acknowledged that a backup was restored. (A node may have other users, whose payments are none of the ledger's.)
+pub(in crate::store) async fn unrecorded(
+    conn: &mut Conn,
+    source: &str,
+    detail: &str,
+    at: &Time,
+) -> Result<bool, StoreError> {
+    let of = |kind: AlarmKind| alarms::table.filter(alarms::source.eq(source)).filter(alarms::kind.eq(kind));
+    let restored = of(AlarmKind::Restored).filter(alarms::acknowledged_at.is_null());
+    let told = of(AlarmKind::Unrecorded).filter(alarms::detail.eq(detail));
+    let restored: i64 = restored.count().get_result(conn).await?;
+    let told: i64 = told.count().get_result(conn).await?;
+    if restored == 0 || told > 0 {
+        return Ok(false);
+    }
+    about_source(conn, AlarmKind::Unrecorded, source, detail, *at).await?;
+    Ok(true)
+}
+
+async fn about_source(
+    conn: &mut Conn,
+    kind: AlarmKind,
+    source: &str,
+    detail: &str,
+    at: Time,
+) -> Result<(), StoreError> {
+    diesel::insert_into(alarms::table)
+        .values((
+            alarms::kind.eq(kind),
+            alarms::source.eq(Some(source)),
+            alarms::detail.eq(detail),
+            alarms::created_at.eq(at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn count_open(conn: &mut Conn) -> Result<i64, StoreError> {
+    Ok(alarms::table.filter(alarms::acknowledged_at.is_null()).count().get_result(conn).await?)
+}
+
 /// Whoever was first to take note stays the one who did.
 pub(in crate::store) async fn acknowledge(conn: &mut Conn, by: &Acknowledgement) -> Result<Alarm, StoreError> {
     diesel::update(alarms::table.find(by.id).filter(alarms::acknowledged_at.is_null()))

@@ -78,8 +78,15 @@ async fn in_flight(conn: &mut Conn) -> Result<Msat, StoreError> {
     Ok(Msat(open.select(sum("hold_msat")).first(conn).await?))
 }
 
-async fn oldest_in_flight(conn: &mut Conn) -> Result<Option<Time>, StoreError> {
+pub(in crate::store) async fn oldest_in_flight(conn: &mut Conn) -> Result<Option<Time>, StoreError> {
     let open = payments::table.filter(payments::kind.eq(Kind::External)).filter(payments::status.eq(Status::Pending));
     let oldest = open.filter(payments::next_check_at.is_not_null()).order(payments::id).select(payments::created_at);
     Ok(oldest.first(conn).await.optional()?)
+}
+
+/// How many payments there are of each kind in each state.
+pub(in crate::store) async fn states(conn: &mut Conn) -> Result<Vec<(Kind, Status, i64)>, StoreError> {
+    let groups = payments::table.group_by((payments::kind, payments::status));
+    let counts = groups.select((payments::kind, payments::status, diesel::dsl::count_star()));
+    Ok(counts.order((payments::kind, payments::status)).load(conn).await?)
 }

@@ -5,6 +5,7 @@ use super::{Conn, Db, NEWEST_ID};
 
 pub(in crate::store) mod accounts;
 pub(in crate::store) mod alarms;
+pub(in crate::store) mod audit;
 mod balances;
 pub(in crate::store) mod budgets;
 pub(in crate::store) mod check;

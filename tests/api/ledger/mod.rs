@@ -21,6 +21,7 @@
 //! The command line (check, a second server, the first start) is in `command`; what is kept of secrets in `secrets`.
 
 mod alarms;
+mod backup;
 mod command;
 mod crash;
 mod double;

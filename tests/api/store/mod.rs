@@ -3,6 +3,7 @@
 mod accounts;
 mod alarms;
 mod audit;
+mod copy;
 mod events;
 mod fixtures;
 mod funds;
