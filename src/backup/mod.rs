@@ -134,8 +134,8 @@ fn write(
 ) -> io::Result<()> {
     let mut recipient = age::scrypt::Recipient::new(pass_phrase);
     recipient.set_work_factor(WORK_FACTOR);
-    let recipients = iter::once(&recipient as &dyn age::Recipient);
-    let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+    let recipient: &dyn age::Recipient = &recipient;
+    let encryptor = Encryptor::with_recipients(iter::once(recipient)).map_err(io::Error::other)?;
     let sealed = encryptor.wrap_output(parts.writer())?;
     let mut archive = tar::Builder::new(sealed);
     let about = json!({

@@ -83,7 +83,8 @@ fn unpack(file: File, folder: &Path, pass: String) -> Result<(Vec<&'static str>,
     let decryptor = Decryptor::new_buffered(BufReader::new(file)).map_err(|error| refused(&error))?;
     let mut identity = age::scrypt::Identity::new(SecretString::from(pass));
     identity.set_max_work_factor(WORK_FACTOR_MAX);
-    let opened = decryptor.decrypt(iter::once(&identity as &dyn age::Identity)).map_err(|error| match error {
+    let identity: &dyn age::Identity = &identity;
+    let opened = decryptor.decrypt(iter::once(identity)).map_err(|error| match error {
         age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => {
             BackupError::Refused("the pass phrase is not the one that the backup was made with".into())
         }
