@@ -13,5 +13,6 @@ pub mod http;
 pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
+pub mod settings;
 pub mod store;
 pub mod vault;

@@ -25,6 +25,7 @@ mod permission;
 mod problem;
 mod route;
 mod sessions;
+mod settings;
 mod shapes;
 mod sharing;
 mod shell;
@@ -62,6 +63,7 @@ use crate::{
     events::Events,
     idempotency::Idempotency,
     ledger::Ledger,
+    settings::Settings,
 };
 
 /// What handlers reach for.
@@ -70,6 +72,8 @@ pub struct House {
     pub accounts: Accounts,
     /// Money.
     pub ledger: Ledger,
+    /// What the super user decides.
+    pub settings: Settings,
     /// Live updates.
     pub events: Events,
     /// Requests that may come twice.
@@ -120,6 +124,7 @@ pub fn table() -> Vec<Route> {
         route::under("Tiers", tiers::routes()),
         route::under("Super user", users::routes()),
         route::under("Super user", admin::routes()),
+        route::under("Super user", settings::routes()),
         route::under("Server", system::routes()),
     ]
     .into_iter()

@@ -12,10 +12,10 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     accounts::Accounts, clock::Clock, domain::Time, events::Events, idempotency::KEPT_SECONDS, ledger::Ledger,
-    store::Store,
+    settings::Settings, store::Store,
 };
 
-/// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
+/// Between two looks at whether credentials or settings changed elsewhere; revocation takes at most so long.
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 /// Between two writings of when credentials were last used.
 const USES_EVERY: Duration = Duration::from_secs(30);
@@ -32,7 +32,14 @@ const TIERS_EVERY: Duration = Duration::from_secs(1);
 const CALLERS_EVERY: Duration = Duration::from_secs(30);
 
 /// Starts all jobs. They end when the set is dropped.
-pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Store, clock: &Clock) -> JoinSet<()> {
+pub fn start(
+    ledger: &Ledger,
+    accounts: &Accounts,
+    events: &Events,
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(follow_source(ledger.clone()));
     let (asking, checking, people) = (ledger.clone(), ledger.clone(), accounts.clone());
@@ -40,6 +47,11 @@ pub fn start(ledger: &Ledger, accounts: &Accounts, events: &Events, store: &Stor
     jobs.spawn(every(CREDENTIALS_EVERY, move || {
         let accounts = people.clone();
         async move { warn("credentials", accounts.follow_changes().await) }
+    }));
+    let live = settings.clone();
+    jobs.spawn(every(CREDENTIALS_EVERY, move || {
+        let settings = live.clone();
+        async move { warn("settings", settings.follow().await.map(drop)) }
     }));
     let used = accounts.clone();
     jobs.spawn(every(USES_EVERY, move || {
