@@ -9,6 +9,7 @@
 
 mod key;
 mod kind;
+mod money;
 mod others;
 mod rules;
 pub mod table;

@@ -17,6 +17,7 @@ mod harness;
 mod http;
 mod ledger;
 mod pages;
+mod settings;
 mod store;
 mod story;
 #[path = "../tidy.rs"]
