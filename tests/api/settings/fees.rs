@@ -37,7 +37,7 @@ async fn external(plan: Plan) {
         server.assert_sound().await;
     }
     let before = (payer.balance().await, house.balance().await);
-    assert_eq!(payer.pay(&server.outside_invoice(100_000, "fail")).await.status, 520);
+    assert_eq!(payer.pay(&server.outside_invoice(100_000, "sim:fail")).await.status, 520);
     assert_eq!((payer.balance().await, house.balance().await), before, "a failure cost something");
     // all that is needed is held, so that no success finds an empty wallet
     let poor = server.wallet(102).await;
