@@ -33,6 +33,7 @@ use satchel::{
         limits::Limits,
     },
     http,
+    settings::{Effective, Settings, Values},
     store::Store,
     vault::Vault,
 };
@@ -76,8 +77,13 @@ fn measure(folder: &Path) -> Result<(), Failure> {
             store: store.clone(),
             vault: Vault::new(clock.bytes(), clock.clone()),
             clock: clock.clone(),
-            limits: Arc::new(limits),
-            logins: Arc::new(Logins::default()),
+            settings: Settings::new(
+                store.clone(),
+                Vault::new(clock.bytes(), clock.clone()),
+                clock.clone(),
+                Effective { limits, logins: Logins::default() },
+                Values::new(),
+            ),
             auth_secret: None,
             install_token: None,
             catalogue: Arc::clone(&catalogue),
@@ -154,6 +160,7 @@ fn registration() -> Registration {
         email: None,
         user_agent: String::new(),
         bearer: None,
+        invitation_code: None,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     jobs::{self, Workshop},
     ledger::{Ledger, LedgerError},
     observe::{AuditLog, JobBook, Metrics},
+    settings::{Effective, Settings as Live, Values},
     store::{Store, StoreError},
     vault::Vault,
 };
@@ -70,10 +71,12 @@ pub struct Parts {
     pub secrets: Secrets,
     /// Time and randomness.
     pub clock: Clock,
-    /// The operator's limits.
+    /// The operator's limits where nothing was set.
     pub limits: Limits,
-    /// How people may log in.
+    /// How people may log in where nothing was set.
     pub logins: Logins,
+    /// Defaults of further settings, from the environment.
+    pub environment: Values,
     /// Held as long as the server runs, so that no second one writes to the same folder.
     pub lock: Option<File>,
 }
@@ -92,7 +95,10 @@ impl Parts {
         let store = open_store(settings).await?;
         let source = open_source(settings, &secrets, &clock)?;
         let limits = Limits { tiers: settings.traffic.tiers(), ..Limits::default() };
-        Ok(Self { store, source, secrets, clock, limits, logins: Logins::load()?, lock: Some(lock) })
+        let mut all = Effective { limits, logins: Logins::load()? };
+        let environment = crate::settings::environment(&mut all, |name| std::env::var(name).ok())?;
+        let Effective { limits, logins } = all;
+        Ok(Self { store, source, secrets, clock, limits, logins, environment, lock: Some(lock) })
     }
 
     /// Opens what a check needs beside a running server on the same data folder. The database has to be
@@ -107,7 +113,7 @@ impl Parts {
         let source = SimulatedNode::open(Options::new(clock.clone(), secrets.master.0))?;
         source.set_down(true);
         let (limits, logins) = (Limits::default(), Logins::default());
-        Ok(Self { store, source, secrets, clock, limits, logins, lock: None })
+        Ok(Self { store, source, secrets, clock, limits, logins, environment: Values::new(), lock: None })
     }
 
     /// The audit log alone, for commands that do not serve.
@@ -118,9 +124,19 @@ impl Parts {
 
     /// The ledger alone, for commands that do not serve.
     pub fn ledger(&self) -> Ledger {
+        self.ledger_under(self.settings())
+    }
+
+    fn ledger_under(&self, settings: Live) -> Ledger {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());
-        let limits = Arc::new(self.limits.clone());
-        Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), limits)
+        Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), settings)
+    }
+
+    /// What the super user decides, with what the server was started with beneath it.
+    fn settings(&self) -> Live {
+        let vault = Vault::new(self.secrets.master.0, self.clock.clone());
+        let all = Effective { limits: self.limits.clone(), logins: self.logins.clone() };
+        Live::new(self.store.clone(), vault, self.clock.clone(), all, self.environment.clone())
     }
 }
 
@@ -195,14 +211,15 @@ impl App {
         let address = socket.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
         let table = Arc::new(http::table());
         let catalogue = Arc::new(http::catalogue(&table));
-        let (ledger, audit) = (parts.ledger(), parts.audit());
+        let live = parts.settings();
+        live.load().await?;
+        let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
         let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
             clock: parts.clock.clone(),
-            limits: Arc::new(parts.limits),
-            logins: Arc::new(parts.logins),
+            settings: live.clone(),
             auth_secret: parts.secrets.auth_secret.map(|secret| secret.reveal().to_owned()),
             install_token: parts.secrets.install_token.map(|secret| secret.reveal().to_owned()),
             catalogue: Arc::clone(&catalogue),
@@ -222,6 +239,7 @@ impl App {
             ledger: &ledger,
             accounts: &accounts,
             events: &events,
+            settings: &live,
             audit: &audit,
             store: &parts.store,
             clock: &parts.clock,
@@ -253,6 +271,7 @@ impl App {
             events,
             rules: http::rules(&table),
             idempotency,
+            settings: live,
             catalogue,
             stopping: stop_seen,
             audit: audit.clone(),

@@ -15,5 +15,6 @@ pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
 pub mod observe;
+pub mod settings;
 pub mod store;
 pub mod vault;

@@ -10,6 +10,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config"],
+    &["settings"],
     &["ledger", "accounts", "idempotency", "backup"],
     &["lnurl", "events", "extensions", "observe"],
     &["http", "jobs"],
@@ -25,10 +26,12 @@ const NOT_A_WORD_OF: &[(&str, &str)] = &[
     ("store", "actix"),
     ("funding", "actix"),
     ("ledger", "actix"),
+    ("settings", "actix"),
     ("accounts", "actix"),
     ("http", "diesel"),
     ("ledger", "diesel"),
     ("accounts", "diesel"),
+    ("settings", "diesel"),
 ];
 
 const LINES_MAX: usize = 500;

@@ -25,16 +25,17 @@ impl Accounts {
     /// # Errors
     /// When the operator does not allow it.
     pub async fn open_anonymous(&self) -> Result<AnonymousSession, AccountError> {
-        if !self.limits.allow_anonymous_sessions {
+        if !self.limits().allow_anonymous_sessions {
             return Err(AccountError::Forbidden("Anonymous sessions are switched off on this server.".into()));
         }
         self.check_open()?;
+        let max_users = self.limits().max_users;
         let account = self.fresh_account("anonymous");
         let wallet = self.new_wallet(&account.id, None)?;
         for _ in 0..ID_TRIES {
             let key = HandedOut::new(CredentialKind::Anonymous, self.clock.bytes(), self.clock.bytes());
             let credential = self.anonymous_key(&account, &key);
-            match self.store.anonymous_open(account.clone(), wallet.wallet.clone(), credential).await {
+            match self.store.anonymous_open(account.clone(), wallet.wallet.clone(), credential, max_users).await {
                 Err(StoreError::Refused(Refusal::Taken(_))) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(AnonymousSession { account: account.id, key, wallet }),

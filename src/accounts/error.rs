@@ -61,6 +61,7 @@ pub struct Beyond {
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Refused(Refusal::Full) => Self::invalid("Max amount of users have been created"),
             StoreError::Refused(Refusal::Taken("username")) => Self::invalid("Username already exists."),
             StoreError::Refused(Refusal::Taken("email")) => Self::invalid("Email already exists."),
             StoreError::Refused(Refusal::Taken("pubkey")) => Self::invalid("Public key already in use."),

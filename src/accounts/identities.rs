@@ -58,6 +58,7 @@ impl Accounts {
                 }
                 _ => {
                     self.check_open()?;
+                    let max_users = self.limits().max_users;
                     let mut account = self.fresh_account(provider.name());
                     // nobody holds a name here by an unverified e-mail of his
                     if person.email_verified && holder.is_none() {
@@ -67,7 +68,7 @@ impl Accounts {
                     }
                     let wallet = self.new_wallet(&account.id, None)?.wallet;
                     let identity = identity(self, provider, person, &account.id);
-                    self.store.identity_register(account, wallet, identity).await
+                    self.store.identity_register(account, wallet, identity, max_users).await
                 }
             };
             match outcome {

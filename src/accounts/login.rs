@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use subtle::ConstantTimeEq;
+
 use super::{
     AccountError, Accounts, WalletWithKeys,
     policy::Principal,
@@ -10,10 +12,15 @@ use super::{
 use crate::{
     config::logins::LoginMethod,
     domain::{
-        Account, AccountId,
+        Account, AccountId, Wallet,
         names::{is_email, is_username},
     },
+    store::{Refusal, StoreError, types::Admission},
 };
+
+/// How often an account is written anew while others use up other codes.
+const ADMISSIONS_MAX: usize = 50;
+const UNKNOWN_CODE: &str = "Invalid invitation code.";
 
 /// What a new user gives.
 pub struct Registration {
@@ -29,6 +36,8 @@ pub struct Registration {
     pub user_agent: String,
     /// The bearer token that was presented: the key of an anonymous session makes its account a full one.
     pub bearer: Option<String>,
+    /// An invitation code, where the operator asks for one.
+    pub invitation_code: Option<String>,
 }
 
 /// Who knocks, as far as the request shows.
@@ -65,7 +74,7 @@ impl Accounts {
     /// # Errors
     /// Says which value is not allowed or taken.
     pub async fn register(&self, new: Registration) -> Result<Login, AccountError> {
-        if !self.logins.allows(LoginMethod::Password) {
+        if !self.logins().allows(LoginMethod::Password) {
             return Err(AccountError::Forbidden("Register by 'Username and Password' not allowed.".into()));
         }
         check_repeat(&new.password, &new.password_repeat)?;
@@ -80,6 +89,7 @@ impl Accounts {
             Some(bearer) => self.anonymous_session(bearer).await?,
             None => None,
         };
+        let one_time = self.check_invitation(new.invitation_code.as_deref())?;
         self.check_open()?;
         if self.store.account_by_login(new.username.to_lowercase()).await?.is_some() {
             return Err(AccountError::invalid("Username already exists."));
@@ -95,12 +105,17 @@ impl Accounts {
             ..account
         };
         if let Some(session) = anonymous {
+            if one_time.is_some() {
+                return Err(AccountError::invalid(
+                    "A code that is good once opens a new account. Register without the anonymous session.",
+                ));
+            }
             let account = self.claim(&session, |account| Ok(named(account))).await?;
             return self.start_session(&account, new.user_agent).await;
         }
         let account = named(self.fresh_account("lnbits"));
         let wallet = self.new_wallet(&account.id, None)?;
-        self.store.account_create(account.clone(), Some(wallet.wallet)).await?;
+        self.admit(account.clone(), wallet.wallet, one_time).await?;
         self.start_session(&account, new.user_agent).await
     }
 
@@ -115,7 +130,7 @@ impl Accounts {
         factor: Factor<'_>,
         visitor: Visitor,
     ) -> Result<Login, AccountError> {
-        if !self.logins.allows(LoginMethod::Password) {
+        if !self.logins().allows(LoginMethod::Password) {
             return Err(AccountError::Forbidden("Login by 'Username and Password' not allowed.".into()));
         }
         let found = self.store.account_by_login(username.to_lowercase()).await?;
@@ -138,7 +153,7 @@ impl Accounts {
     /// # Errors
     /// When it is not allowed, nobody has the id, or it is the super user's; when there were too many attempts.
     pub async fn login_by_id(&self, id: &str, visitor: Visitor) -> Result<Login, AccountError> {
-        if !self.logins.allows(LoginMethod::UserId) {
+        if !self.logins().allows(LoginMethod::UserId) {
             return Err(AccountError::Forbidden("Login by 'User ID' not allowed.".into()));
         }
         let found = match id.replace('-', "").to_ascii_lowercase().parse() {
@@ -198,7 +213,7 @@ impl Accounts {
         self.check_open()?;
         let account = self.fresh_account("lnbits");
         let wallet = self.new_wallet(&account.id, wallet_name)?;
-        self.store.account_create(account, Some(wallet.wallet.clone())).await?;
+        self.admit(account, wallet.wallet.clone(), None).await?;
         Ok(wallet)
     }
 
@@ -223,12 +238,59 @@ impl Accounts {
         Account::fresh(self.clock.uuid().into(), provider, self.clock.now())
     }
 
-    pub(super) fn check_open(&self) -> Result<(), AccountError> {
-        if self.limits.allow_new_accounts {
-            Ok(())
-        } else {
-            Err(AccountError::invalid("Account creation is disabled."))
+    /// Writes a new account, if there is room for one more, and for an invitation code that it uses up.
+    pub(super) async fn admit(
+        &self,
+        account: Account,
+        wallet: Wallet,
+        one_time: Option<String>,
+    ) -> Result<(), AccountError> {
+        let max_users = self.limits().max_users;
+        let Some(code) = one_time else {
+            if max_users == 0 {
+                return Ok(self.store.account_create(account, Some(wallet)).await?);
+            }
+            let admission = Admission { max_users, code: None };
+            return Ok(self.store.account_admit(account, Some(wallet), admission).await?);
+        };
+        for _ in 0..ADMISSIONS_MAX {
+            let used = self.settings.without_code(&code).ok_or(AccountError::Invalid(UNKNOWN_CODE.to_owned()))?;
+            let admission = Admission { max_users, code: Some(used) };
+            let admitted = self.store.account_admit(account.clone(), Some(wallet.clone()), admission).await;
+            // what is on the list is known anew before the next one asks, or before it is tried again
+            self.settings.load().await?;
+            match admitted {
+                Err(StoreError::Refused(Refusal::Changed("settings"))) => {}
+                other => return Ok(other?),
+            }
         }
+        Err(AccountError::invalid("Others register at the same moment. Try again."))
+    }
+
+    /// Does registering take an invitation code, and is this one good? A code that is good once is answered.
+    fn check_invitation(&self, code: Option<&str>) -> Result<Option<String>, AccountError> {
+        let limits = self.limits();
+        let activation = &limits.activation;
+        if !activation.required {
+            return Ok(None);
+        }
+        if !activation.by_code {
+            return Err(AccountError::invalid("No activation method provided."));
+        }
+        let code = code.map(str::trim).filter(|code| !code.is_empty());
+        let code = code.ok_or_else(|| AccountError::invalid("Invitation code cannot be empty."))?;
+        let same = |known: &str| bool::from(known.as_bytes().ct_eq(code.as_bytes()));
+        if !activation.reusable_code.is_empty() && same(&activation.reusable_code) {
+            return Ok(None);
+        }
+        if activation.one_time_codes.iter().any(|known| same(known)) {
+            return Ok(Some(code.to_owned()));
+        }
+        Err(AccountError::Invalid(UNKNOWN_CODE.to_owned()))
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), AccountError> {
+        if self.limits().is_open() { Ok(()) } else { Err(AccountError::invalid("Account creation is disabled.")) }
     }
 }
 

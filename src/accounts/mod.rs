@@ -35,6 +35,7 @@ mod wallets;
 use std::sync::Arc;
 
 pub use anonymous::AnonymousSession;
+use arc_swap::Guard;
 pub use error::{AccountError, Beyond};
 use grants::Grants;
 pub use inquiry::{BudgetState, Question, Verdict};
@@ -51,7 +52,7 @@ use rates::Rates;
 pub use resets::Reset;
 pub use sessions::SigningKey;
 pub use shares::{SharedWallet, Through, WalletView};
-use sso::Sso;
+use sso::Providers;
 pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
 use throttle::Throttle;
 pub use tiers::{Lack, TierOffer};
@@ -61,7 +62,7 @@ pub use totp::{Enrolment, TotpStatus};
 use uses::Uses;
 pub use wallets::{WalletCard, WalletWithKeys};
 
-use crate::{clock::Clock, config::Logins, domain::limits::Limits, store::Store, vault::Vault};
+use crate::{clock::Clock, config::Logins, domain::limits::Limits, settings::Settings, store::Store, vault::Vault};
 
 /// Everything about people and their credentials. Cheap to clone.
 #[derive(Clone)]
@@ -69,9 +70,8 @@ pub struct Accounts {
     store: Store,
     vault: Vault,
     clock: Clock,
-    limits: Arc<Limits>,
-    logins: Arc<Logins>,
-    sso: Arc<Sso>,
+    settings: Settings,
+    sso: Arc<Providers>,
     throttle: Arc<Throttle>,
     tokens: Arc<Tokens>,
     passwords: Passwords,
@@ -92,10 +92,8 @@ pub struct Setup {
     pub vault: Vault,
     /// Time and randomness.
     pub clock: Clock,
-    /// The operator's limits.
-    pub limits: Arc<Limits>,
-    /// How people may log in.
-    pub logins: Arc<Logins>,
+    /// The operator's limits, and how people may log in.
+    pub settings: Settings,
     /// The secret that signs session tokens, when the operator brings one from another server.
     pub auth_secret: Option<String>,
     /// What the first install asks for, when the operator set one.
@@ -109,7 +107,7 @@ pub struct Setup {
 impl Accounts {
     /// Puts it together.
     pub fn new(setup: Setup) -> Self {
-        let tokens = Tokens::new(setup.vault.clone(), setup.auth_secret, setup.limits.session_minutes);
+        let tokens = Tokens::new(setup.vault.clone(), setup.auth_secret);
         Self {
             tokens: Arc::new(tokens),
             passwords: Passwords::new(setup.clock.clone()),
@@ -120,10 +118,9 @@ impl Accounts {
             store: setup.store,
             vault: setup.vault,
             clock: setup.clock,
-            limits: setup.limits,
-            sso: Arc::new(Sso::new(&setup.logins)),
+            sso: Arc::new(Providers::new(&setup.settings.logins())),
+            settings: setup.settings,
             throttle: Arc::default(),
-            logins: setup.logins,
             catalogue: setup.catalogue,
             wrong_codes: Arc::default(),
             relying_party: RelyingParty::at(&setup.public_url).map(Arc::new),
@@ -136,9 +133,24 @@ impl Accounts {
         self.grants.watch()
     }
 
+    /// The operator's limits, as they are now.
+    fn limits(&self) -> Guard<Arc<Limits>> {
+        self.settings.limits()
+    }
+
+    /// How people may log in, as it is now.
+    fn logins(&self) -> Arc<Logins> {
+        self.settings.logins()
+    }
+
+    /// May this account do anything here? The super user may in any case.
+    pub fn may_act(&self, account: &crate::domain::AccountId) -> bool {
+        self.limits().allows(account)
+    }
+
     /// How long a login lasts, in minutes.
     pub fn session_minutes(&self) -> i64 {
-        self.limits.session_minutes
+        self.limits().session_minutes
     }
 
     /// Forgets what is remembered of credentials if any server on this database changed one.

@@ -12,7 +12,6 @@ use super::{AccountError, Accounts, Login, login::Visitor, policy::Principal};
 use crate::{
     config::logins::LoginMethod,
     domain::{Account, AccountId, Time, ids::to_hex},
-    store::{Refusal, StoreError},
 };
 
 /// The kind of an HTTP Auth event.
@@ -129,13 +128,13 @@ impl Accounts {
         public_url: &str,
         visitor: Visitor,
     ) -> Result<Login, AccountError> {
-        if !self.logins.allows(LoginMethod::Nostr) {
+        if !self.logins().allows(LoginMethod::Nostr) {
             return Err(AccountError::Forbidden("Login with Nostr Auth not allowed.".into()));
         }
         let now = self.clock.now();
         self.throttle.begin(None, visitor.address, false, now)?;
         let event = parse(header)?;
-        check(&event, &urls(public_url, &self.logins.nostr_urls), body, now)?;
+        check(&event, &urls(public_url, &self.logins().nostr_urls), body, now)?;
         if !self.store.nostr_event_use(event.id.to_hex(), now).await? {
             return Err(AccountError::invalid("This event was used before. Sign a new one."));
         }
@@ -155,14 +154,10 @@ impl Accounts {
         self.check_open()?;
         let account = Account { pubkey: Some(pubkey.clone()), ..self.fresh_account("nostr") };
         let wallet = self.new_wallet(&account.id, None)?;
-        match self.store.account_create(account.clone(), Some(wallet.wallet)).await {
-            // the same person, at the same time, by another event
-            Err(StoreError::Refused(Refusal::Taken(_))) => {
-                let other = self.store.account_by_pubkey(pubkey).await?;
-                other.ok_or_else(|| AccountError::invalid("Public key already in use."))
-            }
-            Err(error) => Err(error.into()),
+        match self.admit(account.clone(), wallet.wallet, None).await {
             Ok(()) => Ok(account),
+            // perhaps the same person, at the same time, by another event
+            Err(error) => self.store.account_by_pubkey(pubkey).await?.ok_or(error),
         }
     }
 

@@ -166,7 +166,7 @@ impl Accounts {
 
     /// What lets people in is changed only by somebody who just came in.
     pub(super) fn check_fresh(&self, principal: &Principal) -> Result<(), AccountError> {
-        let fresh = self.limits.fresh_login_seconds;
+        let fresh = self.limits().fresh_login_seconds;
         if principal.login_at.is_none_or(|at| at.plus_seconds(fresh) < self.clock.now()) {
             return Err(AccountError::Invalid(format!(
                 "You can only update your credentials in the first {fresh} seconds. Please login again or ask a new reset key!"

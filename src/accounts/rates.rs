@@ -125,7 +125,8 @@ fn network(address: IpAddr) -> IpAddr {
 impl Accounts {
     /// Counts a request of somebody who proved who he is. `None` when nobody counts his.
     pub fn count_principal(&self, principal: &Principal) -> Option<Counted> {
-        let tiers = &self.limits.tiers;
+        let limits = self.limits();
+        let tiers = &limits.tiers;
         let owner = Owner::Credential(principal.bearing.clone());
         match principal.credential().and_then(|_| tiers.of(&principal.tier)) {
             Some(tier) => self.rates.count(&principal.tier, tier.requests_per_minute, &owner),
@@ -135,7 +136,7 @@ impl Accounts {
 
     /// Counts a request of somebody who showed nothing, or nothing of worth. `None` when nobody counts his.
     pub fn count_address(&self, address: IpAddr) -> Option<Counted> {
-        let rate = self.limits.tiers.anonymous_requests_per_minute;
+        let rate = self.limits().address_requests_per_minute();
         self.rates.count(&self.rates.anonymous, rate, &Owner::Network(network(address)))
     }
 

@@ -22,7 +22,7 @@ impl Accounts {
             id: self.clock.uuid().into(),
             account_id: account.clone(),
             created_at: now,
-            expires_at: now.plus_seconds(self.limits.session_minutes.saturating_mul(60)),
+            expires_at: now.plus_seconds(self.limits().session_minutes.saturating_mul(60)),
             revoked_at: None,
             user_agent: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
             last_used_at: None,
@@ -94,7 +94,8 @@ impl Accounts {
     /// # Errors
     /// When the database is not available.
     pub async fn load_session_keys(&self) -> Result<(), AccountError> {
-        self.tokens.know(&self.store.session_key_list().await?);
+        let rotations = self.store.session_key_list().await?;
+        self.tokens.know(&rotations, self.limits().session_minutes);
         Ok(())
     }
 }

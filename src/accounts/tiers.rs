@@ -43,18 +43,20 @@ pub struct TierOffer {
 
 impl Accounts {
     /// All tiers, the cheapest first.
-    pub fn tiers(&self) -> Vec<(&str, &Tier)> {
-        self.limits.tiers.ladder()
+    pub fn tiers(&self) -> Vec<(String, Tier)> {
+        let limits = self.limits();
+        limits.tiers.ladder().into_iter().map(|(name, tier)| (name.to_owned(), tier.clone())).collect()
     }
 
     /// What this tier, or the one that stands for it, allows.
-    pub fn tier(&self, name: &str) -> Option<&Tier> {
-        self.limits.tiers.of(name)
+    pub fn tier(&self, name: &str) -> Option<Tier> {
+        self.limits().tiers.of(name).cloned()
     }
 
     /// What the tier of a key that was handed out lacks for this; wallet keys and logins lack nothing.
     pub fn lack(&self, principal: &Principal, capability: Capability) -> Option<Lack> {
-        let tiers = &self.limits.tiers;
+        let limits = self.limits();
+        let tiers = &limits.tiers;
         let tier = principal.credential().and_then(|_| tiers.of(&principal.tier))?;
         if tier.capabilities.contains(&capability) {
             return None;
@@ -69,7 +71,8 @@ impl Accounts {
     /// When there is no such tier, it is not for sale, or the account has it or a dearer one.
     pub async fn tier_offer(&self, account: &AccountId, name: &str) -> Result<TierOffer, AccountError> {
         self.check_tier(name)?;
-        let tiers = &self.limits.tiers;
+        let limits = self.settings.kept_limits();
+        let tiers = &limits.tiers;
         let (price, has) = (tiers.price(name), self.account(account).await?.tier);
         if price <= Msat::ZERO {
             return Err(AccountError::Invalid(format!("The tier {name} is not for sale; the super user gives it.")));
@@ -135,7 +138,7 @@ impl Accounts {
         loop {
             let was = self.account(&order.account_id).await?.tier;
             // who paid for two tiers at once does not end in the lower one
-            let above = self.limits.tiers.price(&was) > order.price_msat;
+            let above = self.limits().tiers.price(&was) > order.price_msat;
             let grant = TierGrant {
                 order: order.payment_hash.clone(),
                 account: order.account_id.clone(),
@@ -176,7 +179,8 @@ impl Accounts {
     }
 
     fn check_tier(&self, name: &str) -> Result<(), AccountError> {
-        let tiers = &self.limits.tiers.by_name;
+        let limits = self.limits();
+        let tiers = &limits.tiers.by_name;
         if tiers.contains_key(name) {
             return Ok(());
         }

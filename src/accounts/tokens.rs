@@ -47,8 +47,6 @@ pub(super) struct Tokens {
     vault: Vault,
     /// The operator's secret from another server; it takes the place of key 0.
     brought: Option<Vec<u8>>,
-    /// How long a session lives, in seconds.
-    life_seconds: i64,
     ring: RwLock<Ring>,
 }
 
@@ -82,20 +80,20 @@ impl Key {
 
 impl Tokens {
     /// With key 0 alone, until the others are [`Self::know`]n.
-    pub(super) fn new(vault: Vault, brought: Option<String>, session_minutes: i64) -> Self {
-        let life_seconds = session_minutes.saturating_mul(60).saturating_add(SLACK_SECONDS);
-        let tokens =
-            Self { vault, brought: brought.map(String::into_bytes), life_seconds, ring: RwLock::new(Ring::default()) };
-        tokens.know(&[]);
+    pub(super) fn new(vault: Vault, brought: Option<String>) -> Self {
+        let tokens = Self { vault, brought: brought.map(String::into_bytes), ring: RwLock::new(Ring::default()) };
+        tokens.know(&[], 0);
         tokens
     }
 
-    /// Takes over the list of rotations: the number of each key and since when it signs, oldest first.
-    pub(super) fn know(&self, rotations: &[(i64, Time)]) {
+    /// Takes over the list of rotations: the number of each key and since when it signs, oldest first. An earlier key
+    /// is good as long as a session may live that it signed.
+    pub(super) fn know(&self, rotations: &[(i64, Time)], session_minutes: i64) {
+        let life_seconds = session_minutes.saturating_mul(60).saturating_add(SLACK_SECONDS);
         let mut keys = vec![Key::new(0, &self.secret(0))];
         for (number, since) in rotations {
             if let Some(earlier) = keys.last_mut() {
-                earlier.ends = Some(since.plus_seconds(self.life_seconds));
+                earlier.ends = Some(since.plus_seconds(life_seconds));
             }
             keys.push(Key::new(*number, &self.secret(*number)));
         }
@@ -172,7 +170,7 @@ mod tests {
     };
 
     fn tokens(brought: Option<&str>) -> Tokens {
-        Tokens::new(Vault::new([7; 32], Clock::system()), brought.map(str::to_owned), 60)
+        Tokens::new(Vault::new([7; 32], Clock::system()), brought.map(str::to_owned))
     }
 
     fn signed(tokens: &Tokens, at: i64) -> String {
@@ -195,7 +193,7 @@ mod tests {
     fn a_rotated_key_checks_until_its_sessions_are_over() {
         let here = tokens(None);
         let old = signed(&here, 1000);
-        here.know(&[(1, Time::from_unix(2000))]);
+        here.know(&[(1, Time::from_unix(2000))], 60);
         let new = signed(&here, 2000);
         for token in [&old, &new] {
             assert!(here.check(token, Time::from_unix(2001)).is_ok());
@@ -218,7 +216,7 @@ mod tests {
         let nameless = encode(&Header::default(), &claims, &EncodingKey::from_secret(b"brought")).unwrap();
         assert!(here.check(&nameless, Time::from_unix(2000)).is_ok());
         assert_eq!(other.check(&nameless, Time::from_unix(2000)), Err(BadToken::UnknownKey));
-        here.know(&[(1, Time::from_unix(2000))]);
+        here.know(&[(1, Time::from_unix(2000))], 60);
         assert!(here.check(&nameless, Time::from_unix(2001)).is_ok());
         assert!(here.check(&signed(&here, 2000), Time::from_unix(2001)).is_ok());
         let forged = encode(&Header::default(), &claims, &EncodingKey::from_secret(b"other")).unwrap();

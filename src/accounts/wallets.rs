@@ -108,6 +108,12 @@ impl Accounts {
         if let Some(name) = &patch.name {
             check_name(name)?;
         }
+        if let Some(Some(code)) = &patch.currency {
+            let allowed = &self.limits().allowed_currencies;
+            if !allowed.is_empty() && !allowed.contains(&code.to_ascii_uppercase()) {
+                return Err(AccountError::Invalid(format!("The currency {code:?} is not allowed on this server.")));
+            }
+        }
         let wallet = self.store.wallet_patch(id.clone(), patch, self.clock.now()).await?;
         self.grants.forget();
         self.with_keys(wallet)
@@ -172,7 +178,8 @@ impl Accounts {
     }
 
     pub(super) fn new_wallet(&self, account: &AccountId, name: Option<&str>) -> Result<WalletWithKeys, AccountError> {
-        let name = name.filter(|name| !name.is_empty()).unwrap_or(&self.limits.default_wallet_name);
+        let limits = self.limits();
+        let name = name.filter(|name| !name.is_empty()).unwrap_or(&limits.default_wallet_name);
         check_name(name)?;
         let (admin_key, invoice_key) = (self.new_key(), self.new_key());
         let now = self.clock.now();
@@ -185,7 +192,7 @@ impl Accounts {
             invoice_key_hash: Vec::new(),
             invoice_key_sealed: Vec::new(),
             balance_msat: Msat::ZERO,
-            currency: None,
+            currency: limits.default_currency.clone(),
             lightning_address: None,
             extra: serde_json::to_string(&Appearance::default()).unwrap_or_default(),
             stored_paylinks: "[]".to_owned(),

@@ -86,7 +86,7 @@ impl FromStr for LoginMethod {
 }
 
 /// This server as a client of a provider.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// What the provider calls it.
     pub id: String,
@@ -95,7 +95,7 @@ pub struct Client {
 }
 
 /// An issuer of OpenID Connect.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     /// Where its discovery document is (OpenID Connect Discovery 1.0, section 4).
     pub discovery_url: String,
@@ -104,7 +104,7 @@ pub struct Issuer {
 }
 
 /// GitHub, or an enterprise's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Github {
     /// Where people log in, without a slash at the end.
     pub url: String,
@@ -115,7 +115,7 @@ pub struct Github {
 }
 
 /// How people may log in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logins {
     /// Allowed methods.
     pub methods: Vec<LoginMethod>,
@@ -144,7 +144,11 @@ impl Default for Logins {
     }
 }
 
-const GOOGLE: &str = "https://accounts.google.com/.well-known/openid-configuration";
+/// Where Google's discovery document is.
+pub const GOOGLE: &str = "https://accounts.google.com/.well-known/openid-configuration";
+
+/// GitHub itself, and its API.
+pub const GITHUB: (&str, &str) = ("https://github.com", "https://api.github.com");
 
 impl Logins {
     /// Reads them from the environment.
@@ -176,8 +180,8 @@ impl Logins {
             Ok::<_, ConfigError>(Some(Issuer { discovery_url: discovery_url.ok_or_else(missing)?, client }))
         };
         let github = client("GITHUB").map(|client| {
-            let web = url("GITHUB_URL", Some("https://github.com"))?.unwrap_or_default();
-            let api_url = url("GITHUB_API_URL", Some("https://api.github.com"))?.unwrap_or_default();
+            let web = url("GITHUB_URL", Some(GITHUB.0))?.unwrap_or_default();
+            let api_url = url("GITHUB_API_URL", Some(GITHUB.1))?.unwrap_or_default();
             Ok::<_, ConfigError>(Github { url: web, api_url, client })
         });
         let mut logins = Self {

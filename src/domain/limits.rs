@@ -1,6 +1,10 @@
 //! What the operator allows: amounts, fees and times, with the defaults of a new server.
 
-use super::{Msat, audit::AuditPolicy, tier::Tiers};
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::{AccountId, Msat, WalletId, audit::AuditPolicy, tier::Tiers};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -33,6 +37,133 @@ pub struct Limits {
     pub tiers: Tiers,
     /// Which requests are recorded in the audit log.
     pub audit: AuditPolicy,
+    /// May wallets only be paid?
+    pub only_incoming: bool,
+    /// What the house takes for a payment.
+    pub service_fee: ServiceFee,
+    /// What each wallet may hold and spend.
+    pub bounds: WalletBounds,
+    /// If there are any, nobody else may do anything, but for the super user.
+    pub allowed_users: BTreeSet<AccountId>,
+    /// How many accounts there may be; 0 for as many as come.
+    pub max_users: i64,
+    /// What registering by name and password takes beside them.
+    pub activation: Activation,
+    /// The accounting currency of new wallets.
+    pub default_currency: Option<String>,
+    /// The currencies that wallets may have; all when there are none here.
+    pub allowed_currencies: BTreeSet<String>,
+    /// Whose requests are refused.
+    pub blocked_ips: Vec<IpNet>,
+    /// Whose requests are taken although they are blocked.
+    pub allowed_ips: Vec<IpNet>,
+    /// A further bound to the requests of each address.
+    pub address_rate: AddressRate,
+}
+
+/// What registering by name and password takes beside them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activation {
+    /// Anything at all?
+    pub required: bool,
+    /// Will an invitation code do?
+    pub by_code: bool,
+    /// A code that is good as often as it is used; empty for none.
+    pub reusable_code: String,
+    /// Codes that are good once.
+    pub one_time_codes: Vec<String>,
+}
+
+/// So many requests in a unit of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressRate {
+    /// How many; `None` for as many as it likes.
+    pub number: Option<u32>,
+    /// `second`, `minute`, `hour` or `day`; empty for `minute`.
+    pub unit: String,
+}
+
+impl AddressRate {
+    /// The same in a minute, one at least; `None` when there is no bound.
+    pub fn per_minute(&self) -> Option<u32> {
+        let number = self.number.filter(|number| *number > 0)?;
+        Some(match self.unit.as_str() {
+            "second" => number.saturating_mul(60),
+            "hour" => number.div_ceil(60),
+            "day" => number.div_ceil(24 * 60),
+            _ => number,
+        })
+    }
+}
+
+/// What the house takes for a payment that was made, for a wallet of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceFee {
+    /// Who gets it; `None` when nothing is taken.
+    pub wallet: Option<WalletId>,
+    /// In thousandths of a percent of the amount.
+    pub milli_percent: i64,
+    /// The most of a payment; zero for no cap.
+    pub max: Msat,
+    /// Are payments between two wallets here free?
+    pub ignore_internal: bool,
+}
+
+impl Default for ServiceFee {
+    fn default() -> Self {
+        Self { wallet: None, milli_percent: 0, max: Msat::ZERO, ignore_internal: true }
+    }
+}
+
+impl ServiceFee {
+    /// What this wallet owes, and to whom, for a payment of this size. The house takes nothing from itself.
+    pub fn due(&self, payer: &WalletId, amount: Msat) -> Option<(WalletId, Msat)> {
+        let wallet = self.wallet.as_ref().filter(|wallet| *wallet != payer)?;
+        let fee = self.of(amount);
+        (fee > Msat::ZERO).then(|| (wallet.clone(), fee))
+    }
+
+    /// The fee on an amount, rounded down, whoever pays.
+    pub fn of(&self, amount: Msat) -> Msat {
+        if self.wallet.is_none() {
+            return Msat::ZERO;
+        }
+        let fee = share(amount, self.milli_percent);
+        if self.max > Msat::ZERO { fee.min(self.max) } else { fee }
+    }
+}
+
+/// What each wallet may hold and spend.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WalletBounds {
+    /// The most that it may hold by what happens inside this server.
+    pub max_balance: Option<Msat>,
+    /// The most that may leave it in a day (UTC), fees not counted.
+    pub max_daily: Option<Msat>,
+    /// So many seconds lie between any payment of it and its next outgoing one.
+    pub pause_seconds: Option<i64>,
+}
+
+/// What the ledger's transaction asks of a payment beside the balance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Of the wallets that take part.
+    pub bounds: WalletBounds,
+    /// What the house takes, if it takes something from this payment.
+    pub service_fee: ServiceFee,
+}
+
+impl Terms {
+    /// Is there nothing to ask?
+    pub fn is_plain(&self) -> bool {
+        self.bounds == WalletBounds::default() && self.service_fee.wallet.is_none()
+    }
+}
+
+/// So many thousandths of a percent, rounded down.
+fn share(amount: Msat, milli_percent: i64) -> Msat {
+    let share = i128::from(amount.0) * i128::from(milli_percent) / 100_000;
+    Msat(i64::try_from(share).unwrap_or(Msat::MAX.0))
 }
 
 impl Default for Limits {
@@ -52,6 +183,17 @@ impl Default for Limits {
             site_title: "Satchel".into(),
             tiers: Tiers::default(),
             audit: AuditPolicy::default(),
+            only_incoming: false,
+            service_fee: ServiceFee::default(),
+            bounds: WalletBounds::default(),
+            allowed_users: BTreeSet::new(),
+            max_users: 0,
+            activation: Activation::default(),
+            default_currency: None,
+            allowed_currencies: BTreeSet::new(),
+            blocked_ips: Vec::new(),
+            allowed_ips: Vec::new(),
+            address_rate: AddressRate::default(),
         }
     }
 }
@@ -59,9 +201,45 @@ impl Default for Limits {
 impl Limits {
     /// What is set aside for routing an external payment of this size.
     pub fn fee_reserve(&self, amount: Msat) -> Msat {
-        let share = i128::from(amount.0) * i128::from(self.reserve_fee_milli_percent) / 100_000;
-        let share = i64::try_from(share).unwrap_or(Msat::MAX.0);
-        self.reserve_fee_min.max(Msat(share))
+        self.reserve_fee_min.max(share(amount, self.reserve_fee_milli_percent))
+    }
+
+    /// What an external payment of this size may cost beside the amount: routing, and what the house takes.
+    pub fn whole_reserve(&self, amount: Msat) -> Msat {
+        Msat(self.fee_reserve(amount).0.saturating_add(self.service_fee.of(amount).0))
+    }
+
+    /// What is asked of a payment out of a wallet.
+    pub fn terms(&self, internal: bool) -> Terms {
+        let free = internal && self.service_fee.ignore_internal || self.service_fee.milli_percent == 0;
+        let service_fee = if free { ServiceFee::default() } else { self.service_fee.clone() };
+        Terms { bounds: self.bounds.clone(), service_fee }
+    }
+
+    /// May this account do anything here?
+    pub fn allows(&self, account: &AccountId) -> bool {
+        self.allowed_users.is_empty() || self.allowed_users.contains(account)
+    }
+
+    /// Is there room for new accounts, as far as the settings say?
+    pub fn is_open(&self) -> bool {
+        self.allow_new_accounts && self.allowed_users.is_empty()
+    }
+
+    /// Are requests of this address refused?
+    pub fn blocks(&self, address: std::net::IpAddr) -> bool {
+        let among = |list: &[IpNet]| list.iter().any(|network| network.contains(&address));
+        !self.blocked_ips.is_empty() && among(&self.blocked_ips) && !among(&self.allowed_ips)
+    }
+
+    /// Requests a minute for each address; 0 for as many as it likes.
+    pub fn address_requests_per_minute(&self) -> u32 {
+        let usual = self.tiers.anonymous_requests_per_minute;
+        match self.address_rate.per_minute() {
+            Some(rate) if usual == 0 => rate,
+            Some(rate) => rate.min(usual),
+            None => usual,
+        }
     }
 
     /// The fee cap of a payment: the caller's, but never more than the operator's.
@@ -73,7 +251,30 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Msat};
+    use super::{AddressRate, Limits, Msat, ServiceFee};
+
+    #[test]
+    fn the_house_takes_its_share_up_to_a_cap_and_never_from_itself() {
+        let wallet: crate::domain::WalletId = "0".repeat(32).parse().unwrap();
+        let other: crate::domain::WalletId = "1".repeat(32).parse().unwrap();
+        let fee = ServiceFee { wallet: Some(wallet.clone()), milli_percent: 1500, ..ServiceFee::default() };
+        assert_eq!(fee.due(&other, Msat(100_000)), Some((wallet.clone(), Msat(1500))));
+        assert_eq!(fee.due(&other, Msat(66)), None);
+        assert_eq!(fee.due(&wallet, Msat(100_000)), None);
+        let capped = ServiceFee { max: Msat(1000), ..fee };
+        assert_eq!(capped.due(&other, Msat(100_000)), Some((wallet, Msat(1000))));
+        assert_eq!(ServiceFee { wallet: None, ..capped }.due(&other, Msat(100_000)), None);
+    }
+
+    #[test]
+    fn the_narrower_of_two_rates_counts() {
+        let rate = |number, unit: &str| AddressRate { number, unit: unit.into() }.per_minute();
+        assert_eq!(
+            (rate(Some(2), "second"), rate(Some(60), "minute"), rate(Some(61), "hour")),
+            (Some(120), Some(60), Some(2))
+        );
+        assert_eq!((rate(Some(0), "minute"), rate(None, "day"), rate(Some(1), "day")), (None, None, Some(1)));
+    }
 
     #[test]
     fn the_reserve_is_one_percent_and_two_satoshi_at_least() {

@@ -32,6 +32,8 @@ text_enum! {
         TopUp = "top_up",
         /// Money that the super user took from a wallet.
         Debit = "debit",
+        /// What the house took for somebody's payment, in the wallet that gets it.
+        ServiceFee = "service_fee",
     }
 }
 

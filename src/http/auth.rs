@@ -58,6 +58,9 @@ struct Register {
     password_repeat: String,
     #[serde(default, deserialize_with = "lenient::opt_text")]
     email: Option<String>,
+    /// Where the operator asks for one.
+    #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 256>")]
+    invitation_code: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -130,6 +133,7 @@ async fn register(
             email: new.email,
             user_agent: user_agent(&request),
             bearer: super::permission::token(&request),
+            invitation_code: new.invitation_code,
         })
         .await?;
     Ok(logged_in(&house, login))

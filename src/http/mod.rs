@@ -28,6 +28,7 @@ mod problem;
 mod route;
 mod server;
 mod sessions;
+mod settings;
 mod shapes;
 mod sharing;
 mod shell;
@@ -68,6 +69,7 @@ use crate::{
     idempotency::Idempotency,
     ledger::Ledger,
     observe::{AuditLog, JobBook, Metrics},
+    settings::Settings,
 };
 
 /// What handlers reach for.
@@ -76,6 +78,8 @@ pub struct House {
     pub accounts: Accounts,
     /// Money.
     pub ledger: Ledger,
+    /// What the super user decides.
+    pub settings: Settings,
     /// Live updates.
     pub events: Events,
     /// Requests that may come twice.
@@ -140,6 +144,7 @@ pub fn table() -> Vec<Route> {
         route::under("Super user", admin::routes()),
         route::under("Super user", audit::routes()),
         route::under("Super user", server::routes()),
+        route::under("Super user", settings::routes()),
         route::under("Server", system::routes()),
     ]
     .into_iter()

@@ -15,7 +15,8 @@ use super::House;
 pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     let peer = peer(request)?;
     let Some(house) = request.app_data::<Data<House>>() else { return Some(peer) };
-    let proxies = &house.ledger.limits().tiers.trusted_proxies;
+    let limits = house.ledger.limits();
+    let proxies = &limits.tiers.trusted_proxies;
     if !is_among(proxies, peer) {
         return Some(peer);
     }

@@ -251,8 +251,12 @@ fn from_here(request: &HttpRequest, principal: Arc<Principal>) -> Result<Arc<Pri
     request.extensions_mut().insert(Arc::clone(&principal));
     let address = client_address(request);
     let admitted = principal.policy.sources.is_empty() || address.is_some_and(|from| principal.policy.admits(from));
+    let house = house(request)?;
+    if principal.family != Family::SuperUserSession && !house.accounts.may_act(&principal.account) {
+        return Err(Problem::new(Code::Forbidden, "User not allowed."));
+    }
     if admitted {
-        house(request)?.accounts.note_use(&principal, address);
+        house.accounts.note_use(&principal, address);
         return Ok(principal);
     }
     let text = format!("This {} may not be used from this address.", principal.family.name());

@@ -43,6 +43,8 @@ codes! {
     WrongNetwork = "wrong_network", 400;
     /// The funding source cannot keep a fee limit.
     FeeLimitUnsupported = "fee_limit_unsupported", 400;
+    /// More would leave the wallet today than the operator allows.
+    DailyLimit = "daily_limit", 400;
     /// Nothing usable was presented.
     Unauthenticated = "unauthenticated", 401;
     /// The account asks for a one-time code besides; send it in the header X-OTP-Code.
@@ -93,6 +95,12 @@ codes! {
     AmountlessInvoice = "amountless_invoice", 520;
     /// More than the operator allows.
     AmountTooHigh = "amount_too_high", 520;
+    /// Wallets are only paid on this server.
+    IncomingOnly = "incoming_only", 520;
+    /// The wallet would hold more than the operator allows.
+    BalanceLimit = "balance_limit", 520;
+    /// The wallet's last payment is not long enough ago.
+    TooSoon = "too_soon", 520;
     /// The payment request has expired.
     InvoiceExpired = "invoice_expired", 520;
     /// The wallet does not hold the amount.
@@ -261,6 +269,10 @@ impl From<LedgerError> for Problem {
             LedgerError::WrongNetwork { .. } => payment(Code::WrongNetwork, "failed"),
             LedgerError::Amountless => payment(Code::AmountlessInvoice, "failed"),
             LedgerError::TooHigh { .. } => payment(Code::AmountTooHigh, "failed"),
+            LedgerError::OnlyIncoming => payment(Code::IncomingOnly, "failed"),
+            LedgerError::BalanceAbove { .. } => payment(Code::BalanceLimit, "failed"),
+            LedgerError::DayAbove { .. } => payment(Code::DailyLimit, "failed"),
+            LedgerError::TooSoon { .. } => payment(Code::TooSoon, "failed"),
             LedgerError::LimitExceeded { limit } => {
                 payment(Code::LimitExceeded, "failed").with("exceeded", "max_amount_msat").with("limit", limit.0)
             }

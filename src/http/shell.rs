@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpMessage, HttpResponse, ResponseError,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -37,6 +37,10 @@ pub async fn shell(
     let began = Instant::now();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
+    if let Some(problem) = blocked(&request) {
+        let (request, _) = request.into_parts();
+        return Ok(finish(with_problem(ServiceResponse::new(request, problem.error_response()), &id), &id, began));
+    }
     if is_preflight(&request) {
         let (request, _) = request.into_parts();
         return Ok(finish(ServiceResponse::new(request, preflight()), &id, began));
@@ -52,6 +56,21 @@ pub async fn shell(
     let response = with_problem(response, &id);
     let response = if wants_gzip { compressed(response) } else { response };
     Ok(finish(response, &id, began))
+}
+
+/// Are requests from there refused?
+fn blocked(request: &ServiceRequest) -> Option<Problem> {
+    let house = request.app_data::<Data<House>>()?;
+    let limits = house.ledger.limits();
+    if limits.blocked_ips.is_empty() {
+        return None;
+    }
+    let text = match super::origin::client_address(request.request()) {
+        Some(address) if limits.blocks(address) => "IP is blocked",
+        Some(_) => return None,
+        None => "No request client",
+    };
+    Some(Problem::new(Code::Forbidden, text))
 }
 
 /// Does this Accept-Encoding name gzip without refusing it by a weight of zero (RFC 9110, 12.5.3)?

@@ -110,9 +110,9 @@ fn capabilities(tier: &Tier) -> Vec<&'static str> {
 
 async fn list(_: Caller<Public>, house: Data<House>) -> Json<Vec<TierShape>> {
     let tiers = house.accounts.tiers().into_iter().map(|(name, tier)| TierShape {
-        name: name.to_owned(),
+        name,
         requests_per_minute: tier.requests_per_minute,
-        capabilities: capabilities(tier),
+        capabilities: capabilities(&tier),
         price_sat: tier.price_sat,
     });
     Json(tiers.collect())
@@ -165,8 +165,8 @@ async fn shown(house: &House, id: &AccountId, orders: Vec<(TierOrder, Payment)>)
     let tier = house.accounts.account(id).await?.tier;
     let allowed = house.accounts.tier(&tier);
     Ok(Json(AccountTier {
-        requests_per_minute: allowed.map_or(0, |allowed| allowed.requests_per_minute),
-        capabilities: allowed.map(capabilities).unwrap_or_default(),
+        requests_per_minute: allowed.as_ref().map_or(0, |allowed| allowed.requests_per_minute),
+        capabilities: allowed.as_ref().map(capabilities).unwrap_or_default(),
         orders: orders.into_iter().map(|(order, invoice)| OrderShape::of(order, invoice)).collect(),
         tier,
     }))

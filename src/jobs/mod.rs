@@ -18,10 +18,11 @@ use crate::{
     idempotency::KEPT_SECONDS,
     ledger::Ledger,
     observe::{AuditLog, JobBook},
+    settings::Settings,
     store::Store,
 };
 
-/// Between two looks at whether credentials changed elsewhere; revocation takes at most so long.
+/// Between two looks at whether credentials or settings changed elsewhere; revocation takes at most so long.
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 /// Between two writings of when credentials were last used.
 const USES_EVERY: Duration = Duration::from_secs(30);
@@ -45,6 +46,8 @@ pub struct Workshop<'a> {
     pub accounts: &'a Accounts,
     /// Live updates.
     pub events: &'a Events,
+    /// What the super user decides.
+    pub settings: &'a Settings,
     /// The audit log.
     pub audit: &'a AuditLog,
     /// The database.
@@ -83,6 +86,15 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
         work(move || {
             let accounts = accounts.clone();
             async move { accounts.follow_changes().await }
+        }),
+    );
+    let settings = of.settings.clone();
+    every(
+        "settings",
+        CREDENTIALS_EVERY,
+        work(move || {
+            let settings = settings.clone();
+            async move { settings.follow().await.map(drop) }
         }),
     );
     let accounts = of.accounts.clone();

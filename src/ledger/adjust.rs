@@ -65,7 +65,12 @@ impl Ledger {
             next_check_at: None,
             idempotency: once.clone(),
         };
-        match self.store.adjust(Adjustment { payment }).await {
+        let max_balance = self.limits().bounds.max_balance;
+        let posted = match max_balance {
+            Some(most) if amount > Msat::ZERO => self.store.adjust_within(Adjustment { payment }, most).await,
+            _ => self.store.adjust(Adjustment { payment }).await,
+        };
+        match posted {
             Ok(posted) => {
                 self.announce(&posted);
                 Ok(posted.payment)
@@ -73,7 +78,7 @@ impl Ledger {
             Err(StoreError::Refused(Refusal::InsufficientBalance { .. })) => {
                 Err(LedgerError::Invalid("Balance change failed, can not go into negative balance.".into()))
             }
-            Err(StoreError::Refused(Refusal::Missing(_))) => {
+            Err(StoreError::Refused(Refusal::Missing(_) | Refusal::BalanceAbove { .. })) => {
                 Err(LedgerError::Invalid("Balance change failed, amount exceeds maximum balance.".into()))
             }
             Err(error @ StoreError::Refused(Refusal::Taken(_))) => {

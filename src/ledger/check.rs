@@ -41,6 +41,9 @@ impl Ledger {
         if audit.held != audit.in_flight {
             faults.push(format!("the journal holds {}, payments in flight hold {}", audit.held, audit.in_flight));
         }
+        for payment in &audit.wrong_fees {
+            faults.push(format!("the service fee of payment {} is not booked as it should be", payment.0));
+        }
         for (credential, window, spent, charged) in &audit.wrong_budgets {
             faults.push(format!(
                 "the budget of credential {credential} shows {spent} spent since {window}, its charges add up to {charged}"

@@ -31,6 +31,27 @@ pub enum LedgerError {
         /// Allowed.
         max_sat: i64,
     },
+    /// Wallets are only paid here.
+    #[error("Only incoming payments allowed.")]
+    OnlyIncoming,
+    /// The wallet would hold more than the operator allows.
+    #[error("Wallet balance cannot exceed {} sats.", .most.sat_floor())]
+    BalanceAbove {
+        /// The most.
+        most: Msat,
+    },
+    /// More would leave the wallet in a day than the operator allows.
+    #[error("Daily withdrawal limit of {} sats reached.", .most.sat_floor())]
+    DayAbove {
+        /// The most.
+        most: Msat,
+    },
+    /// The wallet's last payment is not long enough ago.
+    #[error("The time limit of {seconds} seconds between payments has been reached.")]
+    TooSoon {
+        /// How long it takes.
+        seconds: i64,
+    },
     /// Above what the credential may pay at once.
     #[error("This credential may pay {limit} at most.")]
     LimitExceeded {
@@ -102,6 +123,9 @@ impl From<StoreError> for LedgerError {
             },
             StoreError::Refused(Refusal::InsufficientBalance { .. }) => Self::InsufficientBalance,
             StoreError::Refused(Refusal::BudgetExceeded(spent)) => (*spent).into(),
+            StoreError::Refused(Refusal::BalanceAbove { most }) => Self::BalanceAbove { most },
+            StoreError::Refused(Refusal::DayAbove { most }) => Self::DayAbove { most },
+            StoreError::Refused(Refusal::TooSoon { seconds }) => Self::TooSoon { seconds },
             StoreError::Refused(Refusal::Missing("payment" | "invoice")) => Self::Missing("Payment"),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet"),
             StoreError::Refused(Refusal::Missing("alarm")) => Self::Missing("Alarm"),

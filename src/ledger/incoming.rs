@@ -46,16 +46,23 @@ impl Ledger {
         if request.amount <= Msat::ZERO {
             return Err(LedgerError::Amountless);
         }
-        if request.amount > self.limits.max_incoming {
-            let (amount_sat, max_sat) = (request.amount.sat_floor(), self.limits.max_incoming.sat_floor());
+        let limits = self.settings.kept_limits();
+        if request.amount > limits.max_incoming {
+            let (amount_sat, max_sat) = (request.amount.sat_floor(), limits.max_incoming.sat_floor());
             return Err(LedgerError::TooHigh { amount_sat, max_sat });
         }
-        let memo = request.memo.unwrap_or_else(|| self.limits.site_title.clone());
+        if let Some(most) = limits.bounds.max_balance {
+            let balance = self.balance(&request.wallet).await?.unwrap_or_default();
+            if balance.plus(request.amount).is_none_or(|balance| balance > most) {
+                return Err(LedgerError::BalanceAbove { most });
+            }
+        }
+        let memo = request.memo.unwrap_or_else(|| limits.site_title.clone());
         let (memo, description) = match request.description_hash {
             Some(hash) => (String::new(), Description::Hash(hash)),
             None => (memo.clone(), Description::Text(memo)),
         };
-        let default_expiry = u64::try_from(self.limits.invoice_expiry_seconds).unwrap_or(3600);
+        let default_expiry = u64::try_from(limits.invoice_expiry_seconds).unwrap_or(3600);
         let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);
         let order = InvoiceOrder { amount: request.amount, description, expiry_seconds };
         let issued = Self::answered(self.source.create_invoice(order)).await?.map_err(|error| match error {

@@ -26,6 +26,7 @@ mod state;
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub use alarms::{ALARMS, Alarm};
+use arc_swap::Guard;
 pub use check::Report;
 pub use error::LedgerError;
 pub use incoming::InvoiceRequest;
@@ -38,6 +39,7 @@ use crate::{
     clock::Clock,
     domain::{Msat, Payment, PaymentHash, WalletId, limits::Limits},
     funding::{FundingSource, SourceDown},
+    settings::Settings,
     store::Store,
     vault::Vault,
 };
@@ -53,7 +55,7 @@ pub struct Ledger {
     source: Arc<dyn FundingSource>,
     vault: Vault,
     clock: Clock,
-    limits: Arc<Limits>,
+    settings: Settings,
     runtime: Handle,
     /// Rung after every commit that wrote to the outbox.
     bell: Arc<Notify>,
@@ -61,13 +63,13 @@ pub struct Ledger {
 
 impl Ledger {
     /// Puts the ledger together. Must be called on the runtime that is to carry its tasks.
-    pub fn new(store: Store, source: Arc<dyn FundingSource>, vault: Vault, clock: Clock, limits: Arc<Limits>) -> Self {
-        Self { store, source, vault, clock, limits, runtime: Handle::current(), bell: Arc::default() }
+    pub fn new(store: Store, source: Arc<dyn FundingSource>, vault: Vault, clock: Clock, settings: Settings) -> Self {
+        Self { store, source, vault, clock, settings, runtime: Handle::current(), bell: Arc::default() }
     }
 
-    /// The operator's limits.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// The operator's limits, as they are now.
+    pub fn limits(&self) -> Guard<Arc<Limits>> {
+        self.settings.limits()
     }
 
     /// Rings whenever there may be new events.

@@ -37,6 +37,9 @@ pub struct PayRequest {
 impl Ledger {
     /// Pays a payment request that nothing forbids to pay.
     pub(super) async fn pay_now(&self, request: PayRequest) -> Result<Payment, LedgerError> {
+        if self.limits().only_incoming {
+            return Err(LedgerError::OnlyIncoming);
+        }
         let peek = bolt11::peek(&request.bolt11)?;
         match self.pay_internally(&request, &peek).await {
             Err(NotOurs) => self.pay_externally(request, &peek.text).await,
@@ -56,7 +59,8 @@ impl Ledger {
             ..self.outgoing(request, peek)
         };
         let transfer = Transfer { payment, bolt11: peek.text.clone() };
-        Ok(match self.transfer(transfer, &request.spender).await {
+        let terms = self.limits().terms(true);
+        Ok(match self.transfer(transfer, terms, &request.spender).await {
             Ok(transferred) => {
                 self.bell.notify_waiters();
                 Ok(transferred.sent)
@@ -81,13 +85,17 @@ impl Ledger {
         if request.fee_limit.is_some() && !self.source.capabilities().fee_limit {
             return Err(LedgerError::NoFeeLimit);
         }
-        let fee_limit = self.limits.fee_limit(amount, request.fee_limit);
-        let hold = amount.plus(fee_limit).ok_or(LedgerError::InsufficientBalance)?;
+        let limits = self.settings.kept_limits();
+        let fee_limit = limits.fee_limit(amount, request.fee_limit);
+        let terms = limits.terms(false);
+        let service_fee = terms.service_fee.due(&request.wallet, amount).map_or(Msat::ZERO, |(_, fee)| fee);
+        let most_fee = fee_limit.plus(service_fee).ok_or(LedgerError::InsufficientBalance)?;
+        let hold = amount.plus(most_fee).ok_or(LedgerError::InsufficientBalance)?;
         let peek = Peek { text: invoice.text.clone(), payment_hash: invoice.payment_hash.clone() };
         let new = self.outgoing(&request, &peek);
         let new = NewPayment {
             amount_msat: amount.negated(),
-            fee_msat: fee_limit,
+            fee_msat: most_fee,
             hold_msat: hold,
             fee_limit_msat: fee_limit,
             memo: invoice.description.clone(),
@@ -95,7 +103,7 @@ impl Ledger {
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
             ..new
         };
-        let held = match self.hold(new, &request.spender).await {
+        let held = match self.hold(new, terms, &request.spender).await {
             Ok(held) => held.payment,
             Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
                 return Err(self.too_poor(&request.wallet, amount, needed).await);
@@ -106,7 +114,7 @@ impl Ledger {
         let ledger = self.clone();
         let (attempt, id) = (held.clone(), held.id);
         let work = self.spawn(async move { ledger.dispatch(attempt, invoice, amount).await });
-        let wait = Duration::from_millis(self.limits.pay_wait_ms);
+        let wait = Duration::from_millis(limits.pay_wait_ms);
         let now = match Self::patience(work, wait).await {
             Some(ended) => ended?,
             None => self.store.payment_find(id).await.ok().flatten().unwrap_or(held),
@@ -127,8 +135,9 @@ impl Ledger {
             return Err(LedgerError::WrongNetwork { ours, theirs });
         }
         let amount = invoice.amount.filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?;
-        if amount > self.limits.max_outgoing {
-            let (amount_sat, max_sat) = (amount.sat_ceil(), self.limits.max_outgoing.sat_floor());
+        let most = self.limits().max_outgoing;
+        if amount > most {
+            let (amount_sat, max_sat) = (amount.sat_ceil(), most.sat_floor());
             return Err(LedgerError::TooHigh { amount_sat, max_sat });
         }
         if invoice.expires_at <= self.clock.now() {

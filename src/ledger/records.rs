@@ -67,7 +67,11 @@ impl Ledger {
     /// When there is none, or the database is not available.
     pub async fn find(&self, name: &str, wallet: Option<&WalletId>) -> Result<Payment, LedgerError> {
         let found = self.store.payment_by_name(name.to_owned()).await?;
-        let mut mine = found.into_iter().filter(|payment| wallet.is_none_or(|wallet| payment.wallet_id == *wallet));
+        // the record of a fee has the hash of the payment that it is for; it is meant only by its own name
+        let named = |payment: &Payment| payment.kind != crate::domain::Kind::ServiceFee || payment.checking_id == name;
+        let (found, fees): (Vec<_>, Vec<_>) = found.into_iter().partition(named);
+        let mut mine =
+            found.into_iter().chain(fees).filter(|payment| wallet.is_none_or(|wallet| payment.wallet_id == *wallet));
         let first = mine.next().ok_or(LedgerError::Missing("Payment"))?;
         if wallet.is_some() || first.is_outgoing() {
             return Ok(first);

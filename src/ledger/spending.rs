@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Payment, Status, bolt11,
         credential::{Budget, Spender},
+        limits::Terms,
         payment::NewPayment,
     },
     store::{
@@ -55,16 +56,32 @@ impl Ledger {
         }
     }
 
-    /// Holds the money for an attempt, within the spender's budgets.
-    pub(super) async fn hold(&self, payment: NewPayment, spender: &Spender) -> Result<Posted, StoreError> {
+    /// Holds the money for an attempt, on the operator's terms and within the spender's budgets.
+    pub(super) async fn hold(
+        &self,
+        payment: NewPayment,
+        terms: Terms,
+        spender: &Spender,
+    ) -> Result<Posted, StoreError> {
+        if !terms.is_plain() {
+            return self.store.hold_on(payment, terms, spender.budgets.clone()).await;
+        }
         match spender.budgets.as_slice() {
             [] => self.store.hold(payment).await,
             budgets => self.store.hold_within(payment, budgets.to_vec()).await,
         }
     }
 
-    /// Moves money to another wallet here, within the spender's budgets.
-    pub(super) async fn transfer(&self, transfer: Transfer, spender: &Spender) -> Result<Transferred, StoreError> {
+    /// Moves money to another wallet here, on the operator's terms and within the spender's budgets.
+    pub(super) async fn transfer(
+        &self,
+        transfer: Transfer,
+        terms: Terms,
+        spender: &Spender,
+    ) -> Result<Transferred, StoreError> {
+        if !terms.is_plain() {
+            return self.store.transfer_on(transfer, terms, spender.budgets.clone()).await;
+        }
         match spender.budgets.as_slice() {
             [] => self.store.transfer(transfer).await,
             budgets => self.store.transfer_within(transfer, budgets.to_vec()).await,

@@ -44,6 +44,27 @@ pub enum Refusal {
     /// A budget does not reach for it.
     #[error("a budget has {} left", .0.left())]
     BudgetExceeded(Box<Spent>),
+    /// There are as many accounts as there may be.
+    #[error("there are as many accounts as there may be")]
+    Full,
+    /// The wallet would hold more than it may.
+    #[error("the wallet may hold {most} at most")]
+    BalanceAbove {
+        /// The most.
+        most: Msat,
+    },
+    /// More would leave the wallet in a day than may.
+    #[error("{most} may leave the wallet in a day")]
+    DayAbove {
+        /// The most.
+        most: Msat,
+    },
+    /// The wallet's last payment is not long enough ago.
+    #[error("{seconds} seconds lie between two payments")]
+    TooSoon {
+        /// How long it takes.
+        seconds: i64,
+    },
     /// It was done before, and may be done once.
     #[error("{0} was done before")]
     Done(&'static str),

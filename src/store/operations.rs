@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Acknowledgement, Adjustment, Alarm, Audit, AuditTotals, Claim, Failure, GroupTotals, LastUse, Posted, Receipt,
-        Rotation, Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred,
+        Acknowledgement, Adjustment, Admission, Alarm, Audit, AuditTotals, Claim, Failure, FeeRecord, GroupTotals,
+        LastUse, Posted, Receipt, Rotation, SettingsChange, Settlement, ShareChange, SpanTotals, Spent, StoredSetting,
+        TierGrant, Transfer, Transferred,
     },
 };
 use crate::domain::{
@@ -20,6 +21,7 @@ use crate::domain::{
     event::Event,
     factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
     filter::Listing,
+    limits::Terms,
     payment::{NewPayment, Scope},
     share::{OpenShare, Share},
     tier::TierOrder,
@@ -57,6 +59,8 @@ macro_rules! operations {
 operations! {
     /// Writes a new account together with its first wallet, if one is given.
     write account_create(account: Account, wallet: Option<Wallet>) -> () = accounts::create;
+    /// The same within a number of accounts, and for an invitation code that it uses up.
+    write account_admit(account: Account, wallet: Option<Wallet>, admission: Admission) -> () = settings::admit;
     /// Reads an account.
     read account_find(id: AccountId) -> Option<Account> = accounts::find;
     /// Reads the account with this login name or e-mail, in lower case.
@@ -122,6 +126,11 @@ operations! {
     /// Removes one of this account's; false when there is none such.
     write passkey_delete(account: AccountId, id: String) -> bool = factors::passkey_delete;
 
+    /// Reads all that was set, and the counter of changes.
+    snapshot settings_all() -> (Vec<StoredSetting>, i64) = settings::all;
+    /// Sets and clears settings, unless somebody else did since they were read.
+    write settings_change(change: SettingsChange) -> () = settings::change;
+
     /// Reads a counter; 0 when it was never set.
     read counter(name: String) -> i64 = accounts::counter;
     /// Moves a counter forward; it never goes back.
@@ -142,7 +151,7 @@ operations! {
     /// Reads when the secrets before the last rotation were last used, and from where.
     read credential_old_uses(account: AccountId) -> Vec<(CredentialId, Time, Option<String>)> = credentials::old_uses;
     /// Opens an anonymous account with its wallet and its key.
-    write anonymous_open(account: Account, wallet: Wallet, key: Credential) -> () = credentials::anonymous_open;
+    write anonymous_open(account: Account, wallet: Wallet, key: Credential, max_users: i64) -> () = credentials::anonymous_open;
     /// Makes an anonymous account somebody's, if it is still as it was when it was read, and ends its key.
     write anonymous_claim(account: Account, was: Time, key: CredentialId, at: Time) -> () = credentials::anonymous_claim;
     /// Writes a new access list and which credential made it, if it was one.
@@ -175,7 +184,7 @@ operations! {
     /// Reads the account that a provider's subject opens.
     read identity_account(provider: String, subject: String) -> Option<Account> = identities::account;
     /// Writes a new account with its first wallet and the identity that opens it.
-    write identity_register(account: Account, wallet: Wallet, identity: Identity) -> () = identities::register;
+    write identity_register(account: Account, wallet: Wallet, identity: Identity, max_users: i64) -> () = identities::register;
     /// Lets an identity open an account that is there; an e-mail that the provider verified is verified here too.
     write identity_link(identity: Identity, verified_email: Option<String>) -> () = identities::link;
     /// Reads the account of a Nostr key.
@@ -266,6 +275,14 @@ operations! {
     post hold(payment: NewPayment) -> Posted = ledger::hold;
     /// The same by a credential with budgets: all that is held is charged to each of them, or refused.
     post hold_within(payment: NewPayment, budgets: Vec<Budget>) -> Posted = budgets::hold;
+    /// [`Self::transfer`] on terms: within the bounds of both wallets, and with what the house takes for it.
+    post transfer_on(transfer: Transfer, terms: Terms, budgets: Vec<Budget>) -> Transferred = terms::transfer;
+    /// [`Self::hold`] on terms: within the wallet's bounds, and with what the house takes for it.
+    post hold_on(payment: NewPayment, terms: Terms, budgets: Vec<Budget>) -> Posted = terms::hold;
+    /// [`Self::adjust`] within what a wallet may hold.
+    post adjust_within(adjustment: Adjustment, max_balance: Msat) -> Posted = terms::adjust;
+    /// Reads what the house takes for a payment.
+    read service_fee(payment: PaymentId) -> Option<FeeRecord> = terms::fee_of;
     /// Reads what was spent of a budget.
     read budget_spent(budget: Budget, at: Time) -> Spent = budgets::spent;
     /// Marks an attempt as handed to the node; false when it was marked or ended before.

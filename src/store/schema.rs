@@ -351,6 +351,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     identities,
+    service_fees,
     sessions,
     acls,
     acl_makers,
@@ -365,3 +366,21 @@ diesel::allow_tables_to_appear_in_same_query!(
     alarms,
     tier_orders
 );
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Nullable<Text>,
+        sealed -> Nullable<Binary>,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    service_fees (payment_id) {
+        payment_id -> BigInt,
+        wallet_id -> Text,
+        amount_msat -> BigInt,
+        booked_id -> Nullable<BigInt>,
+    }
+}

@@ -313,6 +313,8 @@ pub struct Audit {
     pub loss: Msat,
     /// Windows of budgets that are not the sum of their charges: credential, beginning, what is written, the sum.
     pub wrong_budgets: Vec<(CredentialId, Time, Msat, Msat)>,
+    /// Payments whose service fee was not booked as it should be.
+    pub wrong_fees: Vec<PaymentId>,
     /// How many alarms were raised ever.
     pub alarms: i64,
     /// The alarms that nobody acknowledged yet, oldest first.
@@ -368,4 +370,52 @@ pub struct AuditTotals {
     pub components: Vec<(String, i64)>,
     /// The routes with the slowest answers, and how slow these were, in microseconds.
     pub slowest: Vec<(String, Option<i64>)>,
+}
+
+/// What the super user set, as it lies in the database.
+#[derive(Debug, Clone, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
+#[diesel(table_name = super::schema::settings, treat_none_as_default_value = false)]
+pub struct StoredSetting {
+    /// The setting.
+    pub name: String,
+    /// Its value as JSON, unless it is sealed.
+    pub value: Option<String>,
+    /// Its value as JSON, sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// When it was set.
+    pub updated_at: Time,
+}
+
+/// A change of settings, made if nobody changed any since they were read.
+#[derive(Debug, Clone)]
+pub struct SettingsChange {
+    /// What is set.
+    pub put: Vec<StoredSetting>,
+    /// What has its default again.
+    pub clear: Vec<String>,
+    /// The counter `settings` when they were read.
+    pub was: i64,
+}
+
+/// What a new account takes beside itself.
+#[derive(Debug, Clone, Default)]
+pub struct Admission {
+    /// How many accounts there may be with it; 0 for as many as come.
+    pub max_users: i64,
+    /// An invitation code that it uses up.
+    pub code: Option<SettingsChange>,
+}
+
+/// What the house takes for a payment.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
+#[diesel(table_name = super::schema::service_fees, treat_none_as_default_value = false)]
+pub struct FeeRecord {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// The wallet that gets it.
+    pub wallet_id: WalletId,
+    /// How much.
+    pub amount_msat: Msat,
+    /// The record of it in that wallet, once the payment has succeeded.
+    pub booked_id: Option<PaymentId>,
 }

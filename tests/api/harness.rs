@@ -99,6 +99,7 @@ impl Plan {
             clock: self.clock.clone(),
             limits: self.limits.clone(),
             logins: self.logins.clone(),
+            environment: satchel::settings::Values::new(),
             lock: None,
         };
         let settings = Settings {

@@ -18,6 +18,7 @@ mod http;
 mod ledger;
 mod observe;
 mod pages;
+mod settings;
 mod store;
 mod story;
 #[path = "../tidy.rs"]

@@ -24,7 +24,8 @@ CREATE INDEX wallets_by_account ON wallets (account_id);
 CREATE TABLE payments (
   id              INTEGER NOT NULL PRIMARY KEY,
   wallet_id       TEXT    NOT NULL REFERENCES wallets (id),
-  kind            TEXT    NOT NULL CHECK (kind = 'invoice' OR kind = 'external' OR kind = 'internal' OR kind = 'top_up' OR kind = 'debit'),
+  kind            TEXT    NOT NULL CHECK (kind = 'invoice' OR kind = 'external' OR kind = 'internal' OR kind = 'top_up' OR kind = 'debit'
+    OR kind = 'service_fee'),
   status          TEXT    NOT NULL CHECK (status = 'pending' OR status = 'success' OR status = 'failed'),
   checking_id     TEXT    NOT NULL,
   payment_hash    TEXT    NOT NULL,
@@ -65,7 +66,7 @@ CREATE UNIQUE INDEX one_live_attempt_per_hash ON payments (payment_hash)
   WHERE kind IN ('external', 'internal') AND status <> 'failed';
 -- What these two leave out, so that every payment is found by its hash (see queries/places.rs).
 CREATE INDEX other_payments_by_hash ON payments (payment_hash)
-  WHERE kind IN ('top_up', 'debit') OR status = 'failed';
+  WHERE kind = 'top_up' OR kind = 'debit' OR kind = 'service_fee' OR status = 'failed';
 
 -- The journal: every movement as legs that add up to zero. `book` is a wallet's id or one of the
 -- server's own books: lightning, holds, operator, suspense, loss. The primary key makes booking the

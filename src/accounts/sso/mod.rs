@@ -13,6 +13,9 @@ use flow::Code;
 use issuer::Known;
 use web::{Unreachable, Web};
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +45,27 @@ enum Configured<'a> {
     Github(&'a Github),
 }
 
+/// The providers of the settings in force. What is known of a provider is kept until a setting about logins changes.
+pub(super) struct Providers(ArcSwap<(Arc<Logins>, Arc<Sso>)>);
+
+impl Providers {
+    pub(super) fn new(logins: &Arc<Logins>) -> Self {
+        Self(ArcSwap::from_pointee((Arc::clone(logins), Arc::new(Sso::new(logins)))))
+    }
+
+    fn of(&self, logins: &Arc<Logins>) -> Arc<Sso> {
+        let known = self.0.load();
+        if Arc::ptr_eq(&known.0, logins) {
+            return Arc::clone(&known.1);
+        }
+        let sso = Arc::new(Sso::new(logins));
+        self.0.store(Arc::new((Arc::clone(logins), Arc::clone(&sso))));
+        sso
+    }
+}
+
 impl Sso {
-    pub(super) fn new(logins: &Logins) -> Self {
+    fn new(logins: &Logins) -> Self {
         let known = |issuer: &Option<_>| issuer.clone().map(Known::new);
         Self {
             web: Web::new(),
@@ -128,7 +150,8 @@ impl Accounts {
         link: Option<String>,
         visitor: &Visitor,
     ) -> Result<SsoStart, AccountError> {
-        let (provider, configured) = self.provider(provider)?;
+        let sso = self.sso.of(&self.logins());
+        let (provider, configured) = self.provider(&sso, provider)?;
         if link.as_deref().is_some_and(|link| visitor.account.as_ref().is_none_or(|own| own.as_str() != link)) {
             return Err(AccountError::Forbidden("User ID mismatch.".into()));
         }
@@ -142,7 +165,7 @@ impl Accounts {
             begun: self.clock.now().0,
         };
         let now = self.clock.now();
-        let url = configured.authorize_url(&self.sso.web, &state, redirect_uri, now).await?;
+        let url = configured.authorize_url(&sso.web, &state, redirect_uri, now).await?;
         let text = serde_json::to_vec(&state).unwrap_or_default();
         Ok(SsoStart { url, cookie: BASE64.encode(self.vault.seal(&text, SEAL)) })
     }
@@ -158,7 +181,8 @@ impl Accounts {
         back: SsoReturn<'_>,
         visitor: Visitor,
     ) -> Result<SsoDone, AccountError> {
-        let (provider, configured) = self.provider(provider)?;
+        let sso = self.sso.of(&self.logins());
+        let (provider, configured) = self.provider(&sso, provider)?;
         let code = back
             .code
             .filter(|code| !code.is_empty())
@@ -176,7 +200,7 @@ impl Accounts {
         };
         let code =
             Code { grant: code, verifier: state.verifier, redirect_uri: back.redirect_uri, nonce: Some(state.nonce) };
-        let person = configured.person(&self.sso.web, code, now).await?;
+        let person = configured.person(&sso.web, code, now).await?;
         let linked = link.is_some();
         let login = match link {
             Some(account) => self.link(&account, provider, &person, visitor).await?,
@@ -195,21 +219,22 @@ impl Accounts {
         given: SsoExchange,
         visitor: Visitor,
     ) -> Result<Login, AccountError> {
-        let (provider, configured) = self.provider(provider)?;
+        let sso = self.sso.of(&self.logins());
+        let (provider, configured) = self.provider(&sso, provider)?;
         let code = Code {
             grant: given.code,
             verifier: given.code_verifier,
             redirect_uri: given.redirect_uri,
             nonce: given.nonce,
         };
-        let person = configured.person(&self.sso.web, code, self.clock.now()).await?;
+        let person = configured.person(&sso.web, code, self.clock.now()).await?;
         self.enter(provider, &person, visitor).await
     }
 
-    fn provider(&self, name: &str) -> Result<(Provider, Configured<'_>), AccountError> {
+    fn provider<'a>(&self, sso: &'a Sso, name: &str) -> Result<(Provider, Configured<'a>), AccountError> {
         let provider: Option<Provider> = name.parse().ok();
-        let allowed = provider.filter(|provider| self.logins.allows(LoginMethod::Provider(*provider)));
-        let configured = allowed.and_then(|provider| Some((provider, self.sso.configured(provider)?)));
+        let allowed = provider.filter(|provider| self.logins().allows(LoginMethod::Provider(*provider)));
+        let configured = allowed.and_then(|provider| Some((provider, sso.configured(provider)?)));
         configured.ok_or_else(|| {
             let shown: String = name.chars().take(64).collect();
             AccountError::Forbidden(format!("Login by '{shown}' not allowed."))

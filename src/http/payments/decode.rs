@@ -68,7 +68,7 @@ async fn fee_reserve(
     let text = asked.invoice.unwrap_or_default();
     let invoice = bolt11::parse(&text).map_err(|error| not_decoded(&error))?;
     let amount = invoice.amount.ok_or_else(|| Problem::invalid("Invoice has no amount."))?;
-    Ok(Json(Reserve { fee_reserve: house.ledger.limits().fee_reserve(amount).0 }))
+    Ok(Json(Reserve { fee_reserve: house.ledger.limits().whole_reserve(amount).0 }))
 }
 
 fn not_decoded(error: &NotAnInvoice) -> Problem {

@@ -49,7 +49,8 @@ pub(in crate::store) async fn hold(
     Ok(posted)
 }
 
-async fn charge(
+/// Charges a payment to each budget, or refuses it.
+pub(super) async fn charge(
     conn: &mut Conn,
     payment: PaymentId,
     amount: Msat,

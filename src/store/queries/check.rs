@@ -30,6 +30,7 @@ pub(in crate::store) async fn audit(conn: &mut Conn) -> Result<Audit, StoreError
         suspense: sum_of_entries(conn, "book = 'suspense'").await?,
         loss: sum_of_entries(conn, "book = 'loss'").await?,
         wrong_budgets: super::budgets::wrong(conn).await?,
+        wrong_fees: super::terms::wrong(conn).await?,
         alarms: alarms::table.count().get_result(conn).await?,
         open_alarms: super::alarms::open(conn).await?,
         oldest_in_flight: oldest_in_flight(conn).await?,

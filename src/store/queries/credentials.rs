@@ -124,7 +124,9 @@ pub(in crate::store) async fn anonymous_open(
     account: &Account,
     wallet: &Wallet,
     key: &Credential,
+    max_users: &i64,
 ) -> Result<(), StoreError> {
+    super::settings::take_seat(conn, *max_users).await?;
     super::accounts::create(conn, account, &Some(wallet.clone())).await?;
     create(conn, key).await
 }

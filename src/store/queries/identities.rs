@@ -33,7 +33,9 @@ pub(in crate::store) async fn register(
     account: &Account,
     wallet: &Wallet,
     identity: &Identity,
+    max_users: &i64,
 ) -> Result<(), StoreError> {
+    super::settings::take_seat(conn, *max_users).await?;
     create(conn, account, &Some(wallet.clone())).await?;
     write(conn, identity).await
 }

@@ -23,18 +23,22 @@ use super::{
     payments::{attempt_by_hash, find, invoice_by_hash, write},
     places::IsInvoice,
     rows::{self, Entry},
+    terms,
 };
 use crate::{
     domain::{
         Kind, Msat, Payment, PaymentId, Status, Time, WalletId,
         event::{EventKind, NewEvent},
         journal::{Book, EntryKind},
+        limits::ServiceFee,
         payment::NewPayment,
     },
     store::{
         Refusal, StoreError,
         schema::payments,
-        types::{Adjustment, AlarmKind, Balance, Failure, Posted, Receipt, Settlement, Transfer, Transferred},
+        types::{
+            Adjustment, AlarmKind, Balance, Failure, FeeRecord, Posted, Receipt, Settlement, Transfer, Transferred,
+        },
     },
 };
 
@@ -42,13 +46,24 @@ use crate::{
 const ATTEMPTS_MAX: usize = 8;
 
 pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<Transferred, StoreError> {
+    transfer_for(conn, transfer, &ServiceFee::default()).await
+}
+
+/// The same, and the house takes something for it.
+pub(super) async fn transfer_for(
+    conn: &mut Conn,
+    transfer: &Transfer,
+    fee: &ServiceFee,
+) -> Result<Transferred, StoreError> {
     let at = transfer.payment.created_at;
     let received = close_invoice(conn, transfer, at).await?;
     let amount = received.amount_msat;
     let (payer, payee) = (&transfer.payment.wallet_id, &received.wallet_id);
+    let fee = fee.due(payer, amount);
     // before the wallets, as in `hold`: an attempt on the same hash waits for this one or the other way round
     let new = NewPayment {
         amount_msat: amount.negated(),
+        fee_msat: fee.as_ref().map_or(Msat::ZERO, |(_, fee)| *fee),
         preimage_sealed: received.preimage_sealed.clone(),
         memo: received.memo.clone(),
         bolt11: received.bolt11.clone(),
@@ -56,6 +71,34 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
         ..transfer.payment.clone()
     };
     let sent = attempt(conn, new).await?;
+    let (left, gained, house) = match fee {
+        None => {
+            let (left, gained) = exchange(conn, &sent, payee, amount).await?;
+            (left, gained, None)
+        }
+        Some((wallet_id, amount_msat)) => {
+            let fee = FeeRecord { payment_id: sent.id, wallet_id, amount_msat, booked_id: None };
+            let moved = terms::move_with_fee(conn, &sent, &received, fee).await?;
+            (moved.left, moved.gained, Some(moved.house))
+        }
+    };
+    let event = |payment: &Payment, kind, balance_msat| NewEvent {
+        wallet_id: payment.wallet_id.clone(),
+        payment_id: payment.id,
+        kind,
+        balance_msat,
+        created_at: at,
+    };
+    let events = [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
+    rows::insert(conn, events).await?;
+    let mut balances = vec![Balance(payer.clone(), left), Balance(payee.clone(), gained)];
+    balances.extend(house);
+    Ok(Transferred { sent, received, balances })
+}
+
+/// Moves the amount from wallet to wallet; answers what the payer and the payee then hold.
+async fn exchange(conn: &mut Conn, sent: &Payment, payee: &WalletId, amount: Msat) -> Result<(Msat, Msat), StoreError> {
+    let (payer, at) = (&sent.wallet_id, sent.created_at);
     let (left, gained) = if payer <= payee {
         let left = take(conn, payer, amount).await?;
         let gained = give_to_living(conn, payee, amount).await?;
@@ -72,17 +115,7 @@ pub(in crate::store) async fn transfer(conn: &mut Conn, transfer: &Transfer) -> 
     } else {
         book(conn, [leg(of(payer), amount.negated()), leg(of(payee), amount)]).await?;
     }
-    let event = |payment: &Payment, kind, balance_msat| NewEvent {
-        wallet_id: payment.wallet_id.clone(),
-        payment_id: payment.id,
-        kind,
-        balance_msat,
-        created_at: at,
-    };
-    let events = [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
-    rows::insert(conn, events).await?;
-    let balances = vec![Balance(payer.clone(), left), Balance(payee.clone(), gained)];
-    Ok(Transferred { sent, received, balances })
+    Ok((left, gained))
 }
 
 /// Marks the invoice paid, if it is open, unexpired and the very request that is being paid: another
@@ -143,6 +176,8 @@ pub(in crate::store) async fn release_undispatched(
 
 pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -> Result<Posted, StoreError> {
     let before = find(conn, &settlement.id).await?.ok_or(Refusal::Missing("payment"))?;
+    let owed = terms::owed(conn, &before).await?;
+    let fee = Msat(settlement.fee.0.saturating_add(owed.as_ref().map_or(0, |owed| owed.amount_msat.0)));
     let open = payments::table
         .find(settlement.id)
         .filter(payments::kind.eq(Kind::External))
@@ -150,7 +185,7 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
     let settled = diesel::update(open)
         .set((
             payments::status.eq(Status::Success),
-            payments::fee_msat.eq(settlement.fee),
+            payments::fee_msat.eq(fee),
             payments::hold_msat.eq(Msat::ZERO),
             payments::preimage_sealed.eq(Some(&settlement.preimage_sealed)),
             payments::source_ref.eq(settlement.source_ref.as_ref().or(before.source_ref.as_ref())),
@@ -160,6 +195,9 @@ pub(in crate::store) async fn settle(conn: &mut Conn, settlement: &Settlement) -
         .returning(Payment::as_returning());
     let settled = kept!(settled).get_result::<Payment>(conn).await.optional()?;
     let Some(payment) = settled else { return settle_late(conn, settlement).await };
+    if let Some(owed) = owed {
+        return terms::settle(conn, &before, payment, settlement, owed).await;
+    }
     let (held, at) = (before.hold_msat, settlement.at);
     let cost = Msat(payment.amount_msat.size().0.saturating_add(settlement.fee.0));
     let left_over = Msat(held.0.saturating_sub(cost.0));
@@ -292,6 +330,7 @@ pub(in crate::store) async fn release(conn: &mut Conn, failure: &Failure) -> Res
     };
     let (held, at) = (before.hold_msat, failure.at);
     let balance = give(conn, &payment.wallet_id, held).await?;
+    terms::forgive(conn, &before).await?;
     true_up(conn, payment.id, Msat::ZERO).await?;
     let leg = |book, amount_msat| Entry {
         payment_id: payment.id,

@@ -17,7 +17,8 @@ use crate::store::schema::payments;
 
 const INVOICE: &str = "(payments.kind = 'invoice')";
 const LIVE_ATTEMPT: &str = "(payments.kind IN ('external', 'internal') AND payments.status <> 'failed')";
-const OTHER: &str = "(payments.kind IN ('top_up', 'debit') OR payments.status = 'failed')";
+const OTHER: &str = "(payments.kind = 'top_up' OR payments.kind = 'debit' OR payments.kind = 'service_fee' \
+    OR payments.status = 'failed')";
 
 /// True for invoices; see the index `one_invoice_per_hash`.
 #[derive(Clone, Copy, QueryId)]

@@ -306,6 +306,21 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/admin/api/v1/simulation/invoice".into(),
         |_| json!({ "amount_msat": 1000, "memo": "m", "expiry": 600 }),
     ),
+    plain("GET /admin/api/v1/settings", |_| "/admin/api/v1/settings".into()),
+    with(
+        "PUT /admin/api/v1/settings",
+        |_| "/admin/api/v1/settings".into(),
+        |_| json!({ "lnbits_denomination": "sats" }),
+    ),
+    with(
+        "PATCH /admin/api/v1/settings",
+        |_| "/admin/api/v1/settings".into(),
+        |_| json!({ "lnbits_denomination": null }),
+    ),
+    plain("DELETE /admin/api/v1/settings", |_| "/admin/api/v1/settings".into()),
+    plain("GET /admin/api/v1/settings/default", |_| {
+        "/admin/api/v1/settings/default?field_name=lnbits_site_title".into()
+    }),
     plain("GET /admin/api/v1/alarms", |_| "/admin/api/v1/alarms?acknowledged=false&sortby=created_at".into()),
     with(
         "PUT /admin/api/v1/alarms/{alarm_id}",

@@ -122,6 +122,9 @@ impl Story {
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
                 Refusal::Done(_) | Refusal::Changed(_) => Verdict::Nothing,
+                Refusal::Full | Refusal::BalanceAbove { .. } | Refusal::DayAbove { .. } | Refusal::TooSoon { .. } => {
+                    panic!("{refusal}")
+                }
             },
             other => panic!("{other}"),
         }

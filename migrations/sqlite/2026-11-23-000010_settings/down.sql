@@ -1,0 +1,2 @@
+DROP TABLE service_fees;
+DROP TABLE settings;

@@ -1,0 +1,308 @@
+//! Settings that are kept and answered so that scripts of other servers go on working, and those of funding sources.
+
+use super::{
+    key::{Key, stored},
+    kind::{Item, Kind},
+};
+
+/// More than anybody needs.
+pub(super) const MAX: i64 = 2_100_000_000_000_000;
+
+pub(super) const RATES: &[Key] = &[
+    stored("lnbits_exchange_rate_cache_seconds", Kind::Int(0, MAX), "60", "How long a rate is remembered."),
+    stored("lnbits_exchange_history_size", Kind::Int(0, MAX), "60", "How many rates are kept."),
+    stored(
+        "lnbits_exchange_history_refresh_interval_seconds",
+        Kind::Int(0, MAX),
+        "300",
+        "How often rates are asked for.",
+    ),
+    stored("lnbits_price_aggregator_enabled", Kind::Flag, "true", "Is one service asked instead of many?"),
+    stored("lnbits_price_aggregator_url", Kind::Url, r#""https://price.lnbits.com""#, "That service."),
+    stored(
+        "lnbits_exchange_rate_providers",
+        Kind::Objects,
+        "[]",
+        "Services that know rates: `{name, api_url, path, exclude_to, ticker_conversion}`.",
+    ),
+];
+
+pub(super) const NOTIFICATIONS: &[Key] = &[
+    stored("lnbits_nostr_notifications_enabled", Kind::Flag, "false", "Messages by Nostr?"),
+    stored("lnbits_nostr_notifications_private_key", Kind::Text(4000), r#""""#, "The key that signs them.").secret(),
+    stored("lnbits_nostr_notifications_identifiers", Kind::List(Item::Text), "[]", "Who gets them."),
+    stored("lnbits_telegram_notifications_enabled", Kind::Flag, "false", "Messages by Telegram?"),
+    stored("lnbits_telegram_notifications_access_token", Kind::Text(4000), r#""""#, "The token of the bot.").secret(),
+    stored("lnbits_telegram_notifications_chat_id", Kind::Text(4000), r#""""#, "Where it writes."),
+    stored("lnbits_email_notifications_enabled", Kind::Flag, "false", "Messages by e-mail?"),
+    stored("lnbits_email_notifications_email", Kind::Text(4000), r#""""#, "The sender."),
+    stored("lnbits_email_notifications_username", Kind::Text(4000), r#""""#, "The name at the mail server."),
+    stored("lnbits_email_notifications_password", Kind::Text(4000), r#""""#, "The password at the mail server.")
+        .secret(),
+    stored("lnbits_email_notifications_server", Kind::Text(4000), r#""smtp.protonmail.ch""#, "The mail server."),
+    stored("lnbits_email_notifications_port", Kind::Int(1, 65_535), "587", "Its port."),
+    stored("lnbits_email_notifications_to_emails", Kind::List(Item::Text), "[]", "Who gets them."),
+    stored("lnbits_notification_settings_update", Kind::Flag, "true", "When settings change?"),
+    stored("lnbits_notification_credit_debit", Kind::Flag, "true", "When the super user adds or takes?"),
+    stored(
+        "notification_balance_delta_threshold_sats",
+        Kind::Int(0, MAX),
+        "1",
+        "From which difference of balances on.",
+    ),
+    stored("lnbits_notification_server_start_stop", Kind::Flag, "true", "When the server starts and stops?"),
+    stored("lnbits_notification_watchdog", Kind::Flag, "false", "When balances are apart?"),
+    stored(
+        "lnbits_notification_server_status_hours",
+        Kind::Int(0, MAX),
+        "24",
+        "Every so many hours the state; 0 for never.",
+    ),
+    stored("lnbits_notification_incoming_payment_amount_sats", Kind::Int(0, MAX), "1000000", "From which receipt on."),
+    stored("lnbits_notification_outgoing_payment_amount_sats", Kind::Int(0, MAX), "1000000", "From which payment on."),
+    stored("lnbits_webpush_pubkey", Kind::Text(4000), "null", "The public key of web push."),
+    stored("lnbits_webpush_privkey", Kind::Text(4000), "null", "The private key of web push.").secret(),
+];
+
+pub(super) const FUNDING: &[Key] = &[
+    stored(
+        "lnbits_backend_wallet_class",
+        Kind::Text(4000),
+        r#""VoidWallet""#,
+        "Which funding source, by the names of LNbits.",
+    )
+    .or_null()
+    .next_start(),
+    stored("fake_wallet_secret", Kind::Text(4000), r#""ToTheMoon1""#, "Of a FakeWallet.")
+        .or_null()
+        .secret()
+        .next_start(),
+    stored("lnbits_endpoint", Kind::Text(4000), r#""https://demo.lnbits.com""#, "Of an LNbitsWallet.")
+        .or_null()
+        .next_start(),
+    stored("lnbits_key", Kind::Text(4000), "null", "Of an LNbitsWallet.").secret().next_start(),
+    stored("lnbits_admin_key", Kind::Text(4000), "null", "Of an LNbitsWallet.").secret().next_start(),
+    stored("lnbits_invoice_key", Kind::Text(4000), "null", "Of an LNbitsWallet.").secret().next_start(),
+    stored("lnd_rest_endpoint", Kind::Text(4000), "null", "Of an LndRestWallet.").next_start(),
+    stored("lnd_rest_cert", Kind::Text(4000), "null", "Of an LndRestWallet.").next_start(),
+    stored("lnd_rest_macaroon", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_rest_macaroon_encrypted", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_rest_route_hints", Kind::Flag, "true", "Of an LndRestWallet.").next_start(),
+    stored("lnd_rest_allow_self_payment", Kind::Flag, "false", "Of an LndRestWallet.").next_start(),
+    stored("lnd_cert", Kind::Text(4000), "null", "Of an LndRestWallet.").next_start(),
+    stored("lnd_admin_macaroon", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_invoice_macaroon", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_rest_admin_macaroon", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_rest_invoice_macaroon", Kind::Text(4000), "null", "Of an LndRestWallet.").secret().next_start(),
+    stored("lnd_grpc_endpoint", Kind::Text(4000), "null", "Of an LndWallet.").next_start(),
+    stored("lnd_grpc_cert", Kind::Text(4000), "null", "Of an LndWallet.").next_start(),
+    stored("lnd_grpc_macaroon", Kind::Text(4000), "null", "Of an LndWallet.").secret().next_start(),
+    stored("lnd_grpc_macaroon_encrypted", Kind::Text(4000), "null", "Of an LndWallet.").secret().next_start(),
+    stored("lnd_grpc_admin_macaroon", Kind::Text(4000), "null", "Of an LndWallet.").secret().next_start(),
+    stored("lnd_grpc_invoice_macaroon", Kind::Text(4000), "null", "Of an LndWallet.").secret().next_start(),
+    stored("lnd_grpc_allow_self_payment", Kind::Flag, "false", "Of an LndWallet.").next_start(),
+    stored("lnd_grpc_port", Kind::Int(1, 65_535), "null", "Of an LndWallet.").next_start(),
+    stored("corelightning_rpc", Kind::Text(4000), "null", "Of a CoreLightningWallet.").next_start(),
+    stored("clightning_rpc", Kind::Text(4000), "null", "Of a CoreLightningWallet.").next_start(),
+    stored("corelightning_pay_command", Kind::Text(4000), r#""pay""#, "Of a CoreLightningWallet.")
+        .or_null()
+        .next_start(),
+    stored("corelightning_rest_url", Kind::Text(4000), "null", "Of a CoreLightningRestWallet.").next_start(),
+    stored("corelightning_rest_macaroon", Kind::Text(4000), "null", "Of a CoreLightningRestWallet.")
+        .secret()
+        .next_start(),
+    stored("corelightning_rest_cert", Kind::Text(4000), "null", "Of a CoreLightningRestWallet.").next_start(),
+    stored("clnrest_url", Kind::Text(4000), "null", "Of a CLNRestWallet.").next_start(),
+    stored("clnrest_ca", Kind::Text(4000), "null", "Of a CLNRestWallet.").next_start(),
+    stored("clnrest_cert", Kind::Text(4000), "null", "Of a CLNRestWallet.").next_start(),
+    stored("clnrest_readonly_rune", Kind::Text(4000), "null", "Of a CLNRestWallet.").secret().next_start(),
+    stored("clnrest_invoice_rune", Kind::Text(4000), "null", "Of a CLNRestWallet.").secret().next_start(),
+    stored("clnrest_pay_rune", Kind::Text(4000), "null", "Of a CLNRestWallet.").secret().next_start(),
+    stored("clnrest_renepay_rune", Kind::Text(4000), "null", "Of a CLNRestWallet.").secret().next_start(),
+    stored("clnrest_last_pay_index", Kind::Text(4000), "null", "Of a CLNRestWallet.").next_start(),
+    stored("clnrest_nodeid", Kind::Text(4000), "null", "Of a CLNRestWallet.").next_start(),
+    stored("eclair_url", Kind::Text(4000), "null", "Of an EclairWallet.").next_start(),
+    stored("eclair_pass", Kind::Text(4000), "null", "Of an EclairWallet.").secret().next_start(),
+    stored("phoenixd_api_endpoint", Kind::Text(4000), r#""http://localhost:9740/""#, "Of a PhoenixdWallet.")
+        .or_null()
+        .next_start(),
+    stored("phoenixd_api_password", Kind::Text(4000), "null", "Of a PhoenixdWallet.").secret().next_start(),
+    stored("phoenixd_data_dir", Kind::Text(4000), "null", "Of a PhoenixdWallet.").next_start(),
+    stored("phoenixd_mnemonic", Kind::Text(4000), "null", "Of a PhoenixdWallet.").secret().next_start(),
+    stored("phoenixd_mnemonic_backup_confirmed", Kind::Flag, "false", "Of a PhoenixdWallet.").next_start(),
+    stored("nwc_pairing_url", Kind::Text(4000), "null", "Of an NWCWallet.").secret().next_start(),
+    stored("blink_api_endpoint", Kind::Text(4000), r#""https://api.blink.sv/graphql""#, "Of a BlinkWallet.")
+        .or_null()
+        .next_start(),
+    stored("blink_ws_endpoint", Kind::Text(4000), r#""wss://ws.blink.sv/graphql""#, "Of a BlinkWallet.")
+        .or_null()
+        .next_start(),
+    stored("blink_token", Kind::Text(4000), "null", "Of a BlinkWallet.").secret().next_start(),
+    stored("blink_send_without_probe", Kind::Flag, "true", "Of a BlinkWallet.").next_start(),
+    stored("alby_api_endpoint", Kind::Text(4000), r#""https://api.getalby.com/""#, "Of an AlbyWallet.")
+        .or_null()
+        .next_start(),
+    stored("alby_access_token", Kind::Text(4000), "null", "Of an AlbyWallet.").secret().next_start(),
+    stored("zbd_api_endpoint", Kind::Text(4000), r#""https://api.zebedee.io/v0/""#, "Of a ZBDWallet.")
+        .or_null()
+        .next_start(),
+    stored("zbd_api_key", Kind::Text(4000), "null", "Of a ZBDWallet.").secret().next_start(),
+    stored("opennode_api_endpoint", Kind::Text(4000), r#""https://api.opennode.com/""#, "Of an OpenNodeWallet.")
+        .or_null()
+        .next_start(),
+    stored("opennode_key", Kind::Text(4000), "null", "Of an OpenNodeWallet.").secret().next_start(),
+    stored("opennode_admin_key", Kind::Text(4000), "null", "Of an OpenNodeWallet.").secret().next_start(),
+    stored("opennode_invoice_key", Kind::Text(4000), "null", "Of an OpenNodeWallet.").secret().next_start(),
+    stored("lnpay_api_endpoint", Kind::Text(4000), r#""https://api.lnpay.co/v1/""#, "Of an LNPayWallet.")
+        .or_null()
+        .next_start(),
+    stored("lnpay_api_key", Kind::Text(4000), "null", "Of an LNPayWallet.").secret().next_start(),
+    stored("lnpay_wallet_key", Kind::Text(4000), "null", "Of an LNPayWallet.").secret().next_start(),
+    stored("lnpay_admin_key", Kind::Text(4000), "null", "Of an LNPayWallet.").secret().next_start(),
+    stored("lntips_api_endpoint", Kind::Text(4000), r#""https://ln.tips""#, "Of an LnTipsWallet.")
+        .or_null()
+        .next_start(),
+    stored("lntips_api_key", Kind::Text(4000), "null", "Of an LnTipsWallet.").secret().next_start(),
+    stored("lntips_admin_key", Kind::Text(4000), "null", "Of an LnTipsWallet.").secret().next_start(),
+    stored("lntips_invoice_key", Kind::Text(4000), "null", "Of an LnTipsWallet.").secret().next_start(),
+    stored("spark_url", Kind::Text(4000), "null", "Of a SparkWallet.").next_start(),
+    stored("spark_token", Kind::Text(4000), "null", "Of a SparkWallet.").secret().next_start(),
+    stored("strike_api_endpoint", Kind::Text(4000), r#""https://api.strike.me/v1""#, "Of a StrikeWallet.")
+        .or_null()
+        .next_start(),
+    stored("strike_api_key", Kind::Text(4000), "null", "Of a StrikeWallet.").secret().next_start(),
+    stored("bark_api_endpoint", Kind::Text(4000), "null", "Of a BarkWallet.").next_start(),
+    stored("bark_api_token", Kind::Text(4000), "null", "Of a BarkWallet.").secret().next_start(),
+    stored("spark_l2_network", Kind::Text(4000), r#""MAINNET""#, "Of a SparkL2Wallet.").or_null().next_start(),
+    stored("spark_l2_external_endpoint", Kind::Text(4000), "null", "Of a SparkL2Wallet.").next_start(),
+    stored("spark_l2_external_api_key", Kind::Text(4000), "null", "Of a SparkL2Wallet.").secret().next_start(),
+    stored("spark_l2_mnemonic", Kind::Text(4000), "null", "Of a SparkL2Wallet.").secret().next_start(),
+    stored("spark_l2_mnemonic_backup_confirmed", Kind::Flag, "false", "Of a SparkL2Wallet.").next_start(),
+    stored("spark_l2_pay_wait_ms", Kind::Int(0, MAX), "4000", "Of a SparkL2Wallet.").next_start(),
+    stored("spark_l2_pay_poll_ms", Kind::Int(0, MAX), "500", "Of a SparkL2Wallet.").next_start(),
+    stored("spark_l2_stream_keepalive_ms", Kind::Int(0, MAX), "15000", "Of a SparkL2Wallet.").next_start(),
+    stored("breez_api_key", Kind::Text(4000), "null", "Of a BreezSdkWallet.").secret().next_start(),
+    stored("breez_greenlight_seed", Kind::Text(4000), "null", "Of a BreezSdkWallet.").secret().next_start(),
+    stored("breez_greenlight_invite_code", Kind::Text(4000), "null", "Of a BreezSdkWallet.").next_start(),
+    stored("breez_greenlight_device_key", Kind::Text(4000), "null", "Of a BreezSdkWallet.").secret().next_start(),
+    stored("breez_greenlight_device_cert", Kind::Text(4000), "null", "Of a BreezSdkWallet.").next_start(),
+    stored("breez_use_trampoline", Kind::Flag, "true", "Of a BreezSdkWallet.").next_start(),
+    stored("breez_liquid_api_key", Kind::Text(4000), "null", "Of a BreezLiquidSdkWallet.").secret().next_start(),
+    stored("breez_liquid_seed", Kind::Text(4000), "null", "Of a BreezLiquidSdkWallet.").secret().next_start(),
+    stored("breez_liquid_fee_offset_sat", Kind::Int(0, MAX), "50", "Of a BreezLiquidSdkWallet.").next_start(),
+    stored("boltz_client_endpoint", Kind::Text(4000), r#""127.0.0.1:9002""#, "Of a BoltzWallet.")
+        .or_null()
+        .next_start(),
+    stored("boltz_client_macaroon", Kind::Text(4000), "null", "Of a BoltzWallet.").secret().next_start(),
+    stored("boltz_client_password", Kind::Text(4000), "null", "Of a BoltzWallet.").secret().next_start(),
+    stored("boltz_client_cert", Kind::Text(4000), "null", "Of a BoltzWallet.").next_start(),
+    stored("boltz_mnemonic", Kind::Text(4000), "null", "Of a BoltzWallet.").secret().next_start(),
+    stored("cliche_endpoint", Kind::Text(4000), "null", "Of a ClicheWallet.").next_start(),
+];
+
+pub(super) const FIAT: &[Key] = &[
+    stored("stripe_enabled", Kind::Flag, "false", "Payments by Stripe?"),
+    stored("stripe_api_endpoint", Kind::Url, r#""https://api.stripe.com""#, "The API of Stripe."),
+    stored("stripe_api_secret_key", Kind::Text(4000), "null", "Of the account at Stripe.").secret(),
+    stored("stripe_webhook_signing_secret", Kind::Text(4000), "null", "Of the account at Stripe.").secret(),
+    stored("stripe_payment_success_url", Kind::Text(2000), r#""https://lnbits.com""#, "Where payers go afterwards."),
+    stored(
+        "stripe_payment_webhook_url",
+        Kind::Text(2000),
+        r#""https://your-lnbits-domain-here.com/api/v1/callback/stripe""#,
+        "Where Stripe reports payments.",
+    ),
+    stored(
+        "stripe_limits",
+        Kind::Object,
+        r#"{"allowed_users":[],"service_max_fee_sats":0,"service_fee_percent":0,"service_fee_wallet_id":null,"service_min_amount_sats":0,"service_max_amount_sats":0,"service_faucet_wallet_id":""}"#,
+        "Who pays by Stripe, how much, and what it costs.",
+    ),
+    stored("paypal_enabled", Kind::Flag, "false", "Payments by Paypal?"),
+    stored("paypal_api_endpoint", Kind::Url, r#""https://api.paypal.com""#, "The API of Paypal."),
+    stored("paypal_client_id", Kind::Text(4000), "null", "Of the account at Paypal."),
+    stored("paypal_client_secret", Kind::Text(4000), "null", "Of the account at Paypal.").secret(),
+    stored("paypal_webhook_id", Kind::Text(4000), "null", "Of the account at Paypal."),
+    stored("paypal_payment_success_url", Kind::Text(2000), r#""https://lnbits.com""#, "Where payers go afterwards."),
+    stored(
+        "paypal_payment_webhook_url",
+        Kind::Text(2000),
+        r#""https://your-lnbits-domain-here.com/api/v1/callback/paypal""#,
+        "Where Paypal reports payments.",
+    ),
+    stored(
+        "paypal_limits",
+        Kind::Object,
+        r#"{"allowed_users":[],"service_max_fee_sats":0,"service_fee_percent":0,"service_fee_wallet_id":null,"service_min_amount_sats":0,"service_max_amount_sats":0,"service_faucet_wallet_id":""}"#,
+        "Who pays by Paypal, how much, and what it costs.",
+    ),
+    stored("square_enabled", Kind::Flag, "false", "Payments by Square?"),
+    stored("square_api_endpoint", Kind::Url, r#""https://connect.squareup.com""#, "The API of Square."),
+    stored("square_access_token", Kind::Text(4000), "null", "Of the account at Square.").secret(),
+    stored("square_location_id", Kind::Text(4000), "null", "Of the account at Square."),
+    stored("square_webhook_signature_key", Kind::Text(4000), "null", "Of the account at Square.").secret(),
+    stored("square_payment_success_url", Kind::Text(2000), r#""https://lnbits.com""#, "Where payers go afterwards."),
+    stored(
+        "square_payment_webhook_url",
+        Kind::Text(2000),
+        r#""https://your-lnbits-domain-here.com/api/v1/callback/square""#,
+        "Where Square reports payments.",
+    ),
+    stored(
+        "square_limits",
+        Kind::Object,
+        r#"{"allowed_users":[],"service_max_fee_sats":0,"service_fee_percent":0,"service_fee_wallet_id":null,"service_min_amount_sats":0,"service_max_amount_sats":0,"service_faucet_wallet_id":""}"#,
+        "Who pays by Square, how much, and what it costs.",
+    ),
+    stored("revolut_enabled", Kind::Flag, "false", "Payments by Revolut?"),
+    stored("revolut_api_endpoint", Kind::Url, r#""https://merchant.revolut.com""#, "The API of Revolut."),
+    stored("revolut_api_secret_key", Kind::Text(4000), "null", "Of the account at Revolut.").secret(),
+    stored("revolut_webhook_id", Kind::Text(4000), "null", "Of the account at Revolut."),
+    stored("revolut_webhook_signing_secret", Kind::Text(4000), "null", "Of the account at Revolut.").secret(),
+    stored("revolut_payment_success_url", Kind::Text(2000), r#""https://lnbits.com""#, "Where payers go afterwards."),
+    stored(
+        "revolut_payment_webhook_url",
+        Kind::Text(2000),
+        r#""https://your-lnbits-domain-here.com/api/v1/callback/revolut""#,
+        "Where Revolut reports payments.",
+    ),
+    stored(
+        "revolut_limits",
+        Kind::Object,
+        r#"{"allowed_users":[],"service_max_fee_sats":0,"service_fee_percent":0,"service_fee_wallet_id":null,"service_min_amount_sats":0,"service_max_amount_sats":0,"service_faucet_wallet_id":""}"#,
+        "Who pays by Revolut, how much, and what it costs.",
+    ),
+];
+
+pub(super) const MORE: &[Key] = &[
+    stored("lnbits_node_ui", Kind::Flag, "false", "A page of the node for the super user."),
+    stored("lnbits_public_node_ui", Kind::Flag, "false", "A page of the node for everybody."),
+    stored("lnbits_node_ui_transactions", Kind::Flag, "false", "With its transactions."),
+    stored("lnbits_blockexplorer_enabled", Kind::Flag, "false", "A block explorer."),
+    stored("lnbits_blockexplorer_public_api", Kind::Flag, "false", "Its API for everybody."),
+    stored("lnbits_blockexplorer_in_user_menu", Kind::Flag, "false", "Its place in the menu."),
+    stored("lnbits_blockexplorer_electrum_url", Kind::Text(2000), "null", "The server that it asks."),
+    stored("lnbits_blockexplorer_network", Kind::Text(20), r#""main""#, "The network that it shows."),
+    stored("lnbits_max_asset_size_mb", Kind::Number(0.0, 1_000_000.0), "2.5", "The largest file."),
+    stored(
+        "lnbits_assets_allowed_mime_types",
+        Kind::List(Item::Text),
+        r#"["image/png","image/jpeg","image/jpg","image/heic","image/heif","heic","heif"]"#,
+        "Types of files.",
+    ),
+    stored("lnbits_asset_thumbnail_width", Kind::Int(1, 256), "128", "The width of a small copy."),
+    stored("lnbits_asset_thumbnail_height", Kind::Int(1, 256), "128", "Its height."),
+    stored("lnbits_asset_thumbnail_format", Kind::Text(20), r#""png""#, "Its type."),
+    stored("lnbits_max_assets_per_user", Kind::Int(0, MAX), "10", "Files of each user."),
+    stored("lnbits_assets_no_limit_users", Kind::List(Item::Id), "[]", "Users with as many as they like."),
+    stored("lnbits_admin_extensions", Kind::List(Item::Text), "[]", "Extensions for the super user alone."),
+    stored("lnbits_user_default_extensions", Kind::List(Item::Text), "[]", "Extensions that new users have."),
+    stored("lnbits_extensions_deactivate_all", Kind::Flag, "false", "Are extensions off?"),
+    stored("lnbits_extensions_manifests", Kind::List(Item::Text), "[]", "Where extensions are looked for."),
+    stored(
+        "lnbits_extensions_builder_manifest_url",
+        Kind::Text(2000),
+        "null",
+        "Where stubs of extensions are looked for.",
+    ),
+];
