@@ -23,7 +23,7 @@
 mod alarms;
 mod command;
 mod crash;
-mod double;
+pub(crate) mod double;
 mod invoices;
 mod killed;
 mod outage;
