@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 pub(super) const PROVIDERS_NAME: &str = "provider-7";
 
 /// A node that never reports anything by itself.
-pub(super) struct Double {
+pub(crate) struct Double {
     node: Arc<SimulatedNode>,
     /// Opened once the answer to an order may leave.
     answers: Option<Arc<Semaphore>>,
@@ -29,7 +29,7 @@ pub(super) struct Double {
 
 impl Double {
     /// Has to be asked; else an honest node.
-    pub(super) fn silent(node: &Arc<SimulatedNode>) -> Arc<Self> {
+    pub(crate) fn silent(node: &Arc<SimulatedNode>) -> Arc<Self> {
         Arc::new(Self { node: Arc::clone(node), answers: None })
     }
 

@@ -24,7 +24,7 @@ mod alarms;
 mod backup;
 mod command;
 mod crash;
-mod double;
+pub(crate) mod double;
 mod invoices;
 mod killed;
 mod outage;

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use satchel::{
     domain::Status,
-    funding::simulated::{Options, Point, Script, SimulatedNode},
+    funding::{
+        FundingSource,
+        simulated::{Options, Point, Script, SimulatedNode},
+    },
 };
 use serde_json::{Value, json};
 
 use super::{governed, set};
-use crate::harness::{Caller, Plan, Server, Wallet, hash_of};
+use crate::{
+    harness::{Caller, Plan, Server, Wallet, hash_of},
+    ledger::double::Double,
+};
 
 /// One percent, five satoshi at most, for a wallet of its own.
 async fn charging(plan: Plan, more: Value) -> (Server, Caller, Wallet) {
@@ -58,14 +64,15 @@ async fn a_payment_over_lightning_pays_the_house_when_it_succeeds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_is_open_costs_nothing_yet_and_a_change_of_settings_does_not_change_it() {
-    let (server, root, house) = charging(Plan::sqlite(), json!({})).await;
+    let (server, root, house) = charging(Plan::sqlite().seeded(), json!({})).await;
     let payer = server.wallet(1000).await;
     let bolt11 = server.outside_invoice(100_000, "");
-    server.node.script(&hash_of(&bolt11), Script::Lost);
+    server.node.script(&hash_of(&bolt11), Script::Late);
     assert_eq!(payer.pay(&bolt11).await.ok()["status"], "pending");
     assert_eq!((payer.balance().await, house.balance().await), (897_000, 0));
     server.assert_sound().await;
     set(&root, json!({ "lnbits_service_fee": 0, "lnbits_service_fee_wallet": null })).await;
+    server.clock.advance(3600);
     server.until(&payer, &hash_of(&bolt11).to_string(), Status::Success).await;
     assert_eq!((payer.balance().await, house.balance().await), (899_000, 1000));
     server.assert_sound().await;
@@ -108,7 +115,10 @@ async fn payments_between_wallets_here_are_free_unless_the_operator_says_otherwi
 async fn dies(plan: Plan, point: Point, script: Script, status: Status) {
     let plan = plan.seeded();
     let node = SimulatedNode::open(Options::new(plan.clock.clone(), [9; 32])).unwrap();
-    let (server, _, house) = charging(Plan { node: Some(Arc::clone(&node)), ..plan }, json!({})).await;
+    // the node's own reports would save the dying server
+    let source: Arc<dyn FundingSource> = Double::silent(&node);
+    let (server, _, house) =
+        charging(Plan { node: Some(Arc::clone(&node)), source: Some(source), ..plan }, json!({})).await;
     let payer = server.wallet(1000).await;
     let bolt11 = server.outside_invoice(100_000, "");
     node.script(&hash_of(&bolt11), script);
@@ -116,7 +126,7 @@ async fn dies(plan: Plan, point: Point, script: Script, status: Status) {
     assert_eq!(payer.pay(&bolt11).await.ok()["status"], "pending");
     let plan = server.stop().await;
     node.set_hook(|_, _| false);
-    let server = plan.start().await;
+    let server = Plan { source: None, ..plan }.start().await;
     let payer = Wallet { admin: server.key(&payer.admin_key), invoice: server.key(&payer.invoice_key), ..payer };
     let house = Wallet { admin: server.key(&house.admin_key), invoice: server.key(&house.invoice_key), ..house };
     let hash = hash_of(&bolt11).to_string();
