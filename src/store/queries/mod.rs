@@ -23,4 +23,5 @@ pub(in crate::store) mod sessions;
 pub(in crate::store) mod shares;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod tiers;
+pub(in crate::store) mod users;
 pub(in crate::store) mod wallets;
