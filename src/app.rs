@@ -107,6 +107,21 @@ impl Parts {
         Ok(Self { store, source, secrets, clock, limits, logins, lock: None })
     }
 
+    /// The accounts alone, for commands that do not serve.
+    pub fn accounts(&self) -> Accounts {
+        Accounts::new(Setup {
+            store: self.store.clone(),
+            vault: Vault::new(self.secrets.master.0, self.clock.clone()),
+            clock: self.clock.clone(),
+            limits: Arc::new(self.limits.clone()),
+            logins: Arc::new(self.logins.clone()),
+            auth_secret: None,
+            install_token: None,
+            catalogue: Arc::default(),
+            public_url: String::new(),
+        })
+    }
+
     /// The ledger alone, for commands that do not serve.
     pub fn ledger(&self) -> Ledger {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());

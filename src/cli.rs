@@ -1,4 +1,6 @@
-//! `satchel serve | migrate | check | rotate-session-key | openapi | health`.
+//! `satchel serve | migrate | check | user | config | rotate-session-key | openapi | health`.
+
+mod users;
 
 use std::{
     io::{Read, Write},
@@ -7,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use satchel::{
     app::{self, App, Parts, StartError},
-    config::{DATABASE_FILE, Settings},
+    config::{DATABASE_FILE, Settings, report},
     http,
 };
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A Lightning wallet backend: many wallets with two keys each on one funding source.
@@ -31,7 +34,15 @@ enum Command {
     Migrate(Settings),
     /// Prove that the ledger adds up; fails when it does not. The server must not be running, unless
     /// it uses PostgreSQL.
-    Check(Settings),
+    Check(Told),
+    /// List accounts, let somebody back in, open and close accounts: for when nobody can log in. The server must
+    /// not be running, unless it uses PostgreSQL.
+    User {
+        #[command(subcommand)]
+        command: users::UserCommand,
+    },
+    /// Show every boot setting, its value and where it came from; of secrets only whether they are set.
+    Config(Told),
     /// Let a new key sign session tokens; nobody has to log in again. The server must not be running, unless
     /// it uses PostgreSQL: then ask it by POST /admin/api/v1/session-keys/rotate.
     RotateSessionKey(Settings),
@@ -41,18 +52,35 @@ enum Command {
     Health(Settings),
 }
 
+/// Settings and how to answer.
+#[derive(Args)]
+struct Told {
+    #[command(flatten)]
+    settings: Settings,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 type Failure = Box<dyn std::error::Error>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or_else(|| match Cli::parse_from(["satchel", "serve"]).command {
+    let matches = Cli::command().get_matches();
+    let parsed = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = parsed.command.unwrap_or_else(|| match Cli::parse_from(["satchel", "serve"]).command {
         Some(command) => command,
         None => Command::Openapi,
     });
     let outcome = match command {
         Command::Serve(settings) => on_runtime(serve(settings)),
         Command::Migrate(settings) => on_runtime(migrate(settings)),
-        Command::Check(settings) => on_runtime(check(settings)),
+        Command::Check(told) => on_runtime(check(told)),
+        Command::User { command } => on_runtime(users::run(command)),
+        Command::Config(told) => match matches.subcommand() {
+            Some((_, of_command)) => config(&told, &report::settings(of_command, &told.settings.data_dir)),
+            None => Ok(()),
+        },
         Command::RotateSessionKey(settings) => on_runtime(rotate_session_key(settings)),
         Command::Openapi => say(&http::openapi_json(&http::table())),
         Command::Health(settings) => health(settings.listen),
@@ -119,24 +147,50 @@ async fn migrate(settings: Settings) -> Result<(), Failure> {
     say(&format!("The {} database is up to date.", store.name()))
 }
 
-async fn check(settings: Settings) -> Result<(), Failure> {
+/// The parts of the server for a command of its own: alone in the data folder, or beside a server that runs where
+/// the database is one that servers share.
+async fn offline(settings: &Settings) -> Result<Parts, Failure> {
     if settings.postgres()?.is_none() && !settings.data_dir.join(DATABASE_FILE).exists() {
         return Err(format!("there is no database in {}", settings.data_dir.display()).into());
     }
-    let parts = match Parts::open(&settings).await {
-        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
-        other => other?,
-    };
-    let report = parts.ledger().check().await?;
-    say(&report.to_string())?;
+    match Parts::open(settings).await {
+        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Ok(Parts::open_beside(settings).await?),
+        other => Ok(other?),
+    }
+}
+
+fn answer(as_json: bool, json: &Value, text: &str) -> Result<(), Failure> {
+    if as_json { say(&serde_json::to_string_pretty(json)?) } else { say(text) }
+}
+
+async fn check(Told { settings, json }: Told) -> Result<(), Failure> {
+    let report = offline(&settings).await?.ledger().check().await?;
+    let audit = &report.audit;
+    let body = json!({
+        "sound": report.faults.is_empty(),
+        "faults": report.faults,
+        "owed_msat": audit.liabilities.0,
+        "held_msat": audit.held.0,
+        "lightning_msat": audit.lightning.0,
+        "added_msat": audit.operator.negated().0,
+        "suspense_msat": audit.suspense.0,
+        "lost_msat": audit.loss.negated().0,
+        "node_msat": report.node.map(|node| node.0),
+        "oldest_in_flight": audit.oldest_in_flight.map(|at| at.to_string()),
+        "open_alarms": audit.open_alarms.iter().map(|alarm| alarm.id).collect::<Vec<_>>(),
+    });
+    answer(json, &body, &report.to_string())?;
     if report.faults.is_empty() { Ok(()) } else { Err(format!("{} faults", report.faults.len()).into()) }
 }
 
+fn config(told: &Told, settings: &[report::Setting]) -> Result<(), Failure> {
+    let line = |one: &report::Setting| format!("{:<40} {:<11} {}", one.name, one.origin, one.value);
+    let lines: Vec<String> = settings.iter().map(line).collect();
+    answer(told.json, &json!({ "settings": settings }), &lines.join("\n"))
+}
+
 async fn rotate_session_key(settings: Settings) -> Result<(), Failure> {
-    let parts = match Parts::open(&settings).await {
-        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
-        other => other?,
-    };
+    let parts = offline(&settings).await?;
     let number = parts.store.session_key_rotate(parts.clock.now()).await?;
     say(&format!("Session key {number} signs from now on; sessions signed before stay good."))
 }

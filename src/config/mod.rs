@@ -28,6 +28,7 @@
 //! - `NOSTR_ABSOLUTE_REQUEST_URLS`: bases of URLs that login events may be signed for, beside the public URL.
 
 pub mod logins;
+pub mod report;
 mod secrets;
 mod traffic;
 

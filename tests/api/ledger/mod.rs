@@ -22,6 +22,7 @@
 
 mod alarms;
 mod command;
+mod command_users;
 mod crash;
 mod double;
 mod invoices;
