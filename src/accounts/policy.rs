@@ -85,8 +85,8 @@ impl Family {
     /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Account, AccountSecrets, Credentials, Introspect, Public, WalletManage, WalletRead, WalletReceive,
-            WalletSend, WalletShare, Wallets, Users,
+            Account, AccountSecrets, Credentials, Introspect, Public, Users, WalletManage, WalletRead, WalletReceive,
+            WalletSend, WalletShare, Wallets,
         };
         match self {
             Self::InvoiceKey => &[Public, WalletRead, WalletReceive],

@@ -52,7 +52,9 @@ impl Accounts {
         }
         let key = format!("{PREFIX}{}", to_hex(&self.clock.bytes::<32>()));
         let expires_at = self.clock.now().plus_seconds(LIFE_SECONDS);
-        self.store.reset_key_save(ResetKey { account_id: account.id.clone(), key_hash: hash(&key), expires_at }).await?;
+        self.store
+            .reset_key_save(ResetKey { account_id: account.id.clone(), key_hash: hash(&key), expires_at })
+            .await?;
         Ok(key)
     }
 

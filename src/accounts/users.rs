@@ -19,10 +19,7 @@ use crate::{
         names::{is_email, is_external_id, is_lightning_address, is_username},
         wallet::WalletPatch,
     },
-    store::{
-        Refusal, StoreError,
-        types::Deletion,
-    },
+    store::{Refusal, StoreError, types::Deletion},
 };
 
 /// What an administrator says of an account.
@@ -275,9 +272,9 @@ impl Accounts {
             () if address.is_empty() => refused("Lightning Address is required."),
             () if address.contains('+') => refused("Lightning Address cannot include tags."),
             () if address.contains('@') => refused("Enter only the Lightning Address name before @."),
-            () if !is_lightning_address(&address) => refused(
-                "Lightning Address can only contain lowercase letters, numbers, dash, underscore, and dot.",
-            ),
+            () if !is_lightning_address(&address) => {
+                refused("Lightning Address can only contain lowercase letters, numbers, dash, underscore, and dot.")
+            }
             () => {
                 let patch = WalletPatch { lightning_address: Some(address), ..WalletPatch::default() };
                 self.patch_wallet(&wallet.id, patch).await

@@ -65,8 +65,12 @@ pub fn settings(matches: &ArgMatches, data_dir: &Path) -> Vec<Setting> {
         Some(text) => (*name, text.trim().to_owned(), "environment", false),
         None => (*name, NOT_SET.to_owned(), "default", *secret),
     });
-    let of_environment = std::iter::once(master).chain(of_environment).map(|(name, value, origin, secret)| {
-        Setting { name: name.to_owned(), flag: None, value, origin, secret }
+    let of_environment = std::iter::once(master).chain(of_environment).map(|(name, value, origin, secret)| Setting {
+        name: name.to_owned(),
+        flag: None,
+        value,
+        origin,
+        secret,
     });
     of_flags.chain(of_environment).collect()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Acknowledgement, Adjustment, Alarm, Audit, Claim, Deletion, Failure, GroupTotals, LastUse, Posted, Receipt, Rotation,
-        Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred, UserTotals,
+        Acknowledgement, Adjustment, Alarm, Audit, Claim, Deletion, Failure, GroupTotals, LastUse, Posted, Receipt,
+        Rotation, Settlement, ShareChange, SpanTotals, Spent, TierGrant, Transfer, Transferred, UserTotals,
     },
 };
 use crate::domain::{

@@ -30,10 +30,8 @@ async fn a_page_of_users_counts_what_they_have_on_both_databases() {
     for plan in [Plan::sqlite(), Plan::postgres().await] {
         let server = plan.start().await;
         let root = server.super_user().await;
-        let made = root
-            .post(USERS, json!({ "username": "alice", "email": "Alice@b.co", "external_id": "ext-1" }))
-            .await
-            .ok();
+        let made =
+            root.post(USERS, json!({ "username": "alice", "email": "Alice@b.co", "external_id": "ext-1" })).await.ok();
         let (id, password) = (text(&made, "id"), text(&made, "password"));
         assert_eq!(password.len(), 22);
         let body = json!({ "username": "alice", "password": password });

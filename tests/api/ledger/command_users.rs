@@ -120,7 +120,8 @@ fn config_says_what_holds_and_where_it_came_from() {
     // every setting that the README knows
     let readme = include_str!("../../../README.md");
     let rows = readme.lines().filter(|line| line.starts_with("| `"));
-    let known = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(',').map(|cell| cell.trim().trim_matches('`')));
+    let known =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split(',').map(|cell| cell.trim().trim_matches('`')));
     for name in known.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) {
         assert!(shown.iter().any(|one| one["name"] == name), "{name} is missing");
     }
