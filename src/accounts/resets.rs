@@ -6,7 +6,7 @@ use super::{
     AccountError, Accounts,
     login::{Login, check_repeat},
 };
-use crate::domain::{Account, AccountId, factor::ResetKey, ids::to_hex};
+use crate::domain::{Account, factor::ResetKey, ids::to_hex};
 
 /// What every such key begins with.
 const PREFIX: &str = "reset_key_";
@@ -33,9 +33,7 @@ impl Accounts {
     /// # Errors
     /// When there is no such account, or it is the super user's.
     pub async fn reset_key(&self, account: &str) -> Result<String, AccountError> {
-        let missing = || AccountError::Missing("User not found.");
-        let id: AccountId = account.parse().map_err(|()| missing())?;
-        let account = self.store.account_find(id).await?.ok_or_else(missing)?;
+        let account = self.user(account).await?;
         if account.super_user {
             return Err(AccountError::Forbidden("Cannot change superuser password.".into()));
         }

@@ -254,6 +254,8 @@ async fn money_is_not_deleted_with_its_owner() {
         assert_eq!(root.get(&format!("{USERS}?id={id}")).await.ok()["total"], 0);
         // the name is free, and the money is in the books
         server.user("alice").await;
+        root.put(&at(&id, &format!("/wallet/{wallet_id}/undelete")), json!({})).await.ok();
+        assert_eq!(key.get("/api/v1/wallet").await.status, 404);
         root.put("/users/api/v1/balance", json!({ "id": wallet_id, "amount": -5 })).await.ok();
         server.assert_sound().await;
     }
