@@ -122,6 +122,20 @@ impl Parts {
         AuditLog::new(self.store.clone(), &vault, self.clock.clone())
     }
 
+    /// The accounts alone, for commands that do not serve.
+    pub fn accounts(&self) -> Accounts {
+        Accounts::new(Setup {
+            store: self.store.clone(),
+            vault: Vault::new(self.secrets.master.0, self.clock.clone()),
+            clock: self.clock.clone(),
+            settings: self.settings(),
+            auth_secret: None,
+            install_token: None,
+            catalogue: Arc::default(),
+            public_url: String::new(),
+        })
+    }
+
     /// The ledger alone, for commands that do not serve.
     pub fn ledger(&self) -> Ledger {
         self.ledger_under(self.settings())

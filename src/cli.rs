@@ -1,7 +1,11 @@
-//! `satchel serve | migrate | check | restore | rotate-session-key | openapi | health`.
+//! `satchel serve | migrate | check | restore | user | config | rotate-session-key | openapi | health`.
+
+mod check;
+mod restore;
+mod users;
 
 use std::{
-    io::{BufRead, IsTerminal, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt,
     path::PathBuf,
@@ -9,14 +13,13 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use satchel::{
     app::{self, App, Parts, StartError},
-    backup,
-    clock::Clock,
-    config::{DATABASE_FILE, LogFormat, Settings},
-    http, store,
+    config::{DATABASE_FILE, LogFormat, Settings, report},
+    http,
 };
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A Lightning wallet backend: many wallets with two keys each on one funding source.
@@ -35,10 +38,18 @@ enum Command {
     Migrate(Settings),
     /// Prove that the ledger adds up; fails when it does not. The server must not be running, unless
     /// it uses PostgreSQL.
-    Check(Check),
+    Check(check::Check),
     /// Make a data folder (or fill an empty PostgreSQL) from a backup. The pass phrase is read from
     /// `SATCHEL_BACKUP_PASS_PHRASE`, or else asked for.
-    Restore(Restore),
+    Restore(restore::Restore),
+    /// List accounts, let somebody back in, open and close accounts: for when nobody can log in. The server must
+    /// not be running, unless it uses PostgreSQL.
+    User {
+        #[command(subcommand)]
+        command: users::UserCommand,
+    },
+    /// Show every boot setting, its value and where it came from; of secrets only whether they are set.
+    Config(Told),
     /// Let a new key sign session tokens; nobody has to log in again. The server must not be running, unless
     /// it uses PostgreSQL: then ask it by POST /admin/api/v1/session-keys/rotate.
     RotateSessionKey(Settings),
@@ -48,36 +59,36 @@ enum Command {
     Health(Settings),
 }
 
-#[derive(clap::Args)]
-struct Check {
+/// Settings and how to answer.
+#[derive(Args)]
+struct Told {
     #[command(flatten)]
     settings: Settings,
-    /// Look at the audit log as well: is a line missing, altered or moved?
+    /// Answer in JSON.
     #[arg(long)]
-    audit: bool,
-}
-
-#[derive(clap::Args)]
-struct Restore {
-    /// The backup.
-    file: PathBuf,
-    #[command(flatten)]
-    settings: Settings,
+    json: bool,
 }
 
 type Failure = Box<dyn std::error::Error>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or_else(|| match Cli::parse_from(["satchel", "serve"]).command {
+    let matches = Cli::command().get_matches();
+    let parsed = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = parsed.command.unwrap_or_else(|| match Cli::parse_from(["satchel", "serve"]).command {
         Some(command) => command,
         None => Command::Openapi,
     });
     let outcome = match command {
         Command::Serve(settings) => on_runtime(serve(settings)),
         Command::Migrate(settings) => on_runtime(migrate(settings)),
-        Command::Check(command) => on_runtime(check(command.settings, command.audit)),
-        Command::Restore(command) => on_runtime(restore(command.file, command.settings)),
+        Command::Check(command) => on_runtime(check::run(command)),
+        Command::Restore(command) => on_runtime(restore::run(command)),
+        Command::User { command } => on_runtime(users::run(command)),
+        Command::Config(told) => match matches.subcommand() {
+            Some((_, of_command)) => config(&told, &report::settings(of_command, &told.settings.data_dir)),
+            None => Ok(()),
+        },
         Command::RotateSessionKey(settings) => on_runtime(rotate_session_key(settings)),
         Command::Openapi => say(&http::openapi_json(&http::table())),
         Command::Health(settings) => health(settings.listen),
@@ -163,71 +174,30 @@ async fn migrate(settings: Settings) -> Result<(), Failure> {
     say(&format!("The {} database is up to date.", store.name()))
 }
 
-async fn check(settings: Settings, audit: bool) -> Result<(), Failure> {
+/// The parts of the server for a command of its own: alone in the data folder, or beside a server that runs where
+/// the database is one that servers share.
+async fn offline(settings: &Settings) -> Result<Parts, Failure> {
     if settings.postgres()?.is_none() && !settings.data_dir.join(DATABASE_FILE).exists() {
         return Err(format!("there is no database in {}", settings.data_dir.display()).into());
     }
-    let parts = match Parts::open(&settings).await {
-        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
-        other => other?,
-    };
-    let report = parts.ledger().check().await?;
-    say(&report.to_string())?;
-    let mut faults = report.faults.len();
-    if audit {
-        let verdict = parts.audit().verify().await?;
-        for fault in &verdict.faults {
-            say(&format!("FAULT: audit log: {fault}"))?;
-        }
-        let word = if verdict.faults.is_empty() { "whole" } else { "NOT whole" };
-        say(&format!("The audit log has {} lines and is {word}.", verdict.lines))?;
-        faults += verdict.faults.len();
+    match Parts::open(settings).await {
+        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Ok(Parts::open_beside(settings).await?),
+        other => Ok(other?),
     }
-    if faults == 0 { Ok(()) } else { Err(format!("{faults} faults").into()) }
 }
 
-async fn restore(file: PathBuf, settings: Settings) -> Result<(), Failure> {
-    let clock = Clock::system();
-    let folder = settings.data_dir.clone();
-    app::make_folder(&folder)?;
-    let pass_phrase = pass_phrase()?;
-    let url = settings.postgres()?;
-    let restored = backup::restore(&file, &folder, url.is_some(), pass_phrase, &clock)?;
-    if let Some((dump, url)) = restored.dump.as_ref().zip(url) {
-        store::load_dump(dump, url).await.map_err(|error| {
-            format!("{error}. The dump is {}; load it into an empty database by pg_restore.", dump.display())
-        })?;
-        std::fs::remove_file(dump)?;
-    }
-    let store = app::open_store(&settings).await?;
-    let detail = format!(
-        "the database was restored from a backup of {}: compare the ledger with the node before more is sent",
-        restored.created_at
-    );
-    store.alarm_restored(settings.funding.name().to_owned(), detail, clock.now()).await?;
-    say(&format!("Restored into {} what was backed up at {}.", folder.display(), restored.created_at))?;
-    say("The node is asked about everything that was in flight then. Nothing is sent until the super user has")?;
-    say("looked at the alarms (GET /admin/api/v1/alarms) and acknowledged them.")
+fn answer(as_json: bool, json: &Value, text: &str) -> Result<(), Failure> {
+    if as_json { say(&serde_json::to_string_pretty(json)?) } else { say(text) }
 }
 
-/// From the environment, or from whoever sits there.
-fn pass_phrase() -> Result<String, Failure> {
-    if let Ok(given) = std::env::var("SATCHEL_BACKUP_PASS_PHRASE") {
-        return Ok(given);
-    }
-    if std::io::stdin().is_terminal() {
-        write!(std::io::stderr(), "Pass phrase (it will show): ")?;
-    }
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+fn config(told: &Told, settings: &[report::Setting]) -> Result<(), Failure> {
+    let line = |one: &report::Setting| format!("{:<40} {:<11} {}", one.name, one.origin, one.value);
+    let lines: Vec<String> = settings.iter().map(line).collect();
+    answer(told.json, &json!({ "settings": settings }), &lines.join("\n"))
 }
 
 async fn rotate_session_key(settings: Settings) -> Result<(), Failure> {
-    let parts = match Parts::open(&settings).await {
-        Err(StartError::Busy(_)) if settings.postgres()?.is_some() => Parts::open_beside(&settings).await?,
-        other => other?,
-    };
+    let parts = offline(&settings).await?;
     let number = parts.store.session_key_rotate(parts.clock.now()).await?;
     say(&format!("Session key {number} signs from now on; sessions signed before stay good."))
 }

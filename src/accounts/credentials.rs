@@ -308,7 +308,11 @@ pub(super) fn family_of_kind(kind: CredentialKind) -> Family {
 }
 
 fn family_of(account: &Account) -> Family {
-    if account.super_user { Family::SuperUserSession } else { Family::Session }
+    match account {
+        Account { super_user: true, .. } => Family::SuperUserSession,
+        Account { admin: true, .. } => Family::AdminSession,
+        _ => Family::Session,
+    }
 }
 
 fn over(policy: &Policy, now: Time) -> bool {

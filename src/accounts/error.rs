@@ -1,7 +1,10 @@
 //! Why somebody is not let in, or not obeyed.
 
 use super::policy::Right;
-use crate::store::{Refusal, StoreError};
+use crate::{
+    domain::Msat,
+    store::{Refusal, StoreError},
+};
 
 /// A reason that a caller can be told. The texts are those that LNbits clients know.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,9 @@ pub enum AccountError {
     /// 400: the request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// 409: there is money that its owner could not reach any more.
+    #[error("Its wallets hold {0}. Move the money first, or say confirm=true: it stays in the books.")]
+    HoldsMoney(Msat),
     /// 429: too many failures; wait so many seconds.
     #[error("Too many login attempts. Try again later.")]
     TooManyAttempts {
@@ -69,6 +75,9 @@ impl From<StoreError> for AccountError {
                 Self::invalid("Lightning Address is already taken.")
             }
             StoreError::Refused(Refusal::Taken("share")) => Self::invalid("User already invited to this wallet."),
+            StoreError::Refused(Refusal::HoldsMoney(amount)) => Self::HoldsMoney(amount),
+            StoreError::Refused(Refusal::Missing("open account")) => Self::Unauthenticated("User is not activated."),
+            StoreError::Refused(Refusal::Missing("account")) => Self::Missing("User not found."),
             StoreError::Refused(Refusal::Missing("wallet")) => Self::Missing("Wallet not found"),
             other => Self::Store(other),
         }

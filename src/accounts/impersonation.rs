@@ -24,7 +24,7 @@ impl Accounts {
             return Err(AccountError::Forbidden("You cannot impersonate yourself.".into()));
         }
         let account = self.store.account_find(id).await?.ok_or(NOBODY)?;
-        if account.super_user {
+        if account.super_user || account.admin {
             return Err(AccountError::Forbidden("You cannot impersonate another admin user.".into()));
         }
         if !account.activated {

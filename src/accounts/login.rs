@@ -163,7 +163,7 @@ impl Accounts {
         let name = self.attempt(id, found.as_ref(), &visitor).await?;
         let found = found.filter(|account| account.activated);
         let account = found.ok_or(AccountError::Unauthenticated("User ID does not exist."))?;
-        if account.super_user {
+        if account.super_user || account.admin {
             return Err(AccountError::Forbidden("Admin users cannot login with user id only.".into()));
         }
         self.second_factor(&account.id, visitor.code.as_deref()).await?;

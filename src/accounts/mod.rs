@@ -29,6 +29,7 @@ mod throttle;
 mod tiers;
 mod tokens;
 mod totp;
+mod users;
 mod uses;
 mod wallets;
 
@@ -59,6 +60,7 @@ pub use tiers::{Lack, TierOffer};
 use tokens::Tokens;
 use totp::WrongCodes;
 pub use totp::{Enrolment, TotpStatus};
+pub use users::{UserDraft, UserTotals};
 use uses::Uses;
 pub use wallets::{WalletCard, WalletWithKeys};
 

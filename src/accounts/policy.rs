@@ -41,6 +41,8 @@ word_enum! {
         Credentials = "Credentials",
         /// What lets somebody into the account: passwords, logins, second factors.
         AccountSecrets = "AccountSecrets",
+        /// Other people's accounts and wallets; never their keys.
+        Users = "Users",
         /// The whole server.
         SuperUser = "SuperUser",
     }
@@ -61,26 +63,29 @@ pub enum Family {
     ApiKey,
     /// A login's session token.
     Session,
+    /// The session token of an account that administers others.
+    AdminSession,
     /// The super user's session token.
     SuperUserSession,
 }
 
 impl Family {
     /// Every family, weakest first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvoiceKey,
         Self::AdminKey,
         Self::AnonymousKey,
         Self::AclToken,
         Self::ApiKey,
         Self::Session,
+        Self::AdminSession,
         Self::SuperUserSession,
     ];
 
     /// **The** table: which credential can carry which right.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Account, AccountSecrets, Credentials, Introspect, Public, WalletManage, WalletRead, WalletReceive,
+            Account, AccountSecrets, Credentials, Introspect, Public, Users, WalletManage, WalletRead, WalletReceive,
             WalletSend, WalletShare, Wallets,
         };
         match self {
@@ -112,6 +117,20 @@ impl Family {
                 Credentials,
                 AccountSecrets,
             ],
+            Self::AdminSession => &[
+                Public,
+                Introspect,
+                WalletRead,
+                WalletReceive,
+                WalletSend,
+                WalletManage,
+                WalletShare,
+                Wallets,
+                Account,
+                Credentials,
+                AccountSecrets,
+                Users,
+            ],
             Self::SuperUserSession => Right::ALL,
         }
     }
@@ -124,7 +143,7 @@ impl Family {
             Self::AnonymousKey => "anonymous session",
             Self::AclToken => "ACL token",
             Self::ApiKey => "API key",
-            Self::Session | Self::SuperUserSession => "session",
+            Self::Session | Self::AdminSession | Self::SuperUserSession => "session",
         }
     }
 }

@@ -215,6 +215,13 @@ fn rename(account: &mut Account, username: &str) {
     account.username_key = Some(username.to_lowercase());
 }
 
+/// A whole profile, of what a person may say of himself; other keys are passed over.
+pub(super) fn replaced(new: &Map<String, Value>) -> Result<String, AccountError> {
+    check_labels(new)?;
+    let own = new.iter().filter(|(key, _)| OWN_EXTRA.contains(&key.as_str()));
+    stored(&own.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
 fn known_labels(account: &Account) -> Vec<Value> {
     account.extra_object().get("labels").and_then(Value::as_array).cloned().unwrap_or_default()
 }

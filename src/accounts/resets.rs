@@ -6,7 +6,7 @@ use super::{
     AccountError, Accounts,
     login::{Login, check_repeat},
 };
-use crate::domain::{AccountId, factor::ResetKey, ids::to_hex};
+use crate::domain::{Account, factor::ResetKey, ids::to_hex};
 
 /// What every such key begins with.
 const PREFIX: &str = "reset_key_";
@@ -33,16 +33,42 @@ impl Accounts {
     /// # Errors
     /// When there is no such account, or it is the super user's.
     pub async fn reset_key(&self, account: &str) -> Result<String, AccountError> {
-        let missing = || AccountError::Missing("User not found.");
-        let id: AccountId = account.parse().map_err(|()| missing())?;
-        let account = self.store.account_find(id).await?.ok_or_else(missing)?;
+        let account = self.user(account).await?;
         if account.super_user {
             return Err(AccountError::Forbidden("Cannot change superuser password.".into()));
         }
+        self.reset_key_of(&account).await
+    }
+
+    /// The same for any account, also the super user's: for whoever holds the database.
+    ///
+    /// # Errors
+    /// When the account is closed, or the database is not available.
+    pub async fn reset_key_of(&self, account: &Account) -> Result<String, AccountError> {
+        if !account.activated {
+            return Err(AccountError::invalid("User is not activated."));
+        }
         let key = format!("{PREFIX}{}", to_hex(&self.clock.bytes::<32>()));
         let expires_at = self.clock.now().plus_seconds(LIFE_SECONDS);
-        self.store.reset_key_save(ResetKey { account_id: account.id, key_hash: hash(&key), expires_at }).await?;
+        self.store
+            .reset_key_save(ResetKey { account_id: account.id.clone(), key_hash: hash(&key), expires_at })
+            .await?;
         Ok(key)
+    }
+
+    /// Sets the password of any account and ends all its logins: for whoever holds the database.
+    ///
+    /// # Errors
+    /// When the password is too short or too long, or the account is closed.
+    pub async fn set_password(&self, account: &Account, password: String) -> Result<(), AccountError> {
+        if !(8..=50).contains(&password.chars().count()) {
+            return Err(AccountError::invalid("A password has 8 to 50 characters."));
+        }
+        let key = self.reset_key_of(account).await?;
+        let password_hash = self.passwords.hash(password).await?;
+        self.store.reset_key_use(hash(&key), password_hash, self.clock.now()).await?;
+        self.grants.forget();
+        Ok(())
     }
 
     /// Sets a new password, ends all logins of the account, and logs in.

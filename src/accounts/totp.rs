@@ -212,7 +212,7 @@ impl Accounts {
         bolt11: &str,
         code: Option<&str>,
     ) -> Result<(), AccountError> {
-        if !matches!(principal.family, Family::Session | Family::SuperUserSession) {
+        if !matches!(principal.family, Family::Session | Family::AdminSession | Family::SuperUserSession) {
             return Ok(());
         }
         let found = self.store.totp_find(principal.account.clone()).await?;

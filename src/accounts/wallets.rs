@@ -164,7 +164,7 @@ impl Accounts {
         Ok(wallet.map(|wallet| (wallet.name, wallet.account_id.to_string())))
     }
 
-    async fn set_deleted(&self, id: WalletId, deleted: bool) -> Result<(), AccountError> {
+    pub(super) async fn set_deleted(&self, id: WalletId, deleted: bool) -> Result<(), AccountError> {
         self.store.wallet_set_deleted(id, deleted, self.clock.now()).await?;
         self.grants.forget();
         Ok(())

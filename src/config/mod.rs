@@ -30,6 +30,7 @@
 
 pub mod logins;
 mod observing;
+pub mod report;
 mod secrets;
 mod traffic;
 

@@ -66,7 +66,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-const MASTER_FILE: &str = "master.key";
+pub(super) const MASTER_FILE: &str = "master.key";
 
 impl Secrets {
     /// Reads them from the environment; the master secret else from the data folder, where it is made

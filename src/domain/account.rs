@@ -44,6 +44,10 @@ pub struct Account {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+    /// May its logins administer other accounts?
+    pub admin: bool,
+    /// When it was deleted. Its wallets keep their money; it has no name and no login any more.
+    pub deleted_at: Option<Time>,
 }
 
 impl Account {
@@ -67,6 +71,8 @@ impl Account {
             ui_customization: "{}".to_owned(),
             created_at: now,
             updated_at: now,
+            admin: false,
+            deleted_at: None,
         }
     }
 

@@ -282,6 +282,22 @@ pub const PAYMENTS: Fields = Fields(&[
     field("labels", "payments.labels", Type::List, true, false, true),
 ]);
 
+/// The ids of an account's wallets, as the one text that lists search; to be equal to it is to have the wallet.
+pub const WALLETS_OF_ACCOUNT: &str =
+    "(SELECT STRING_AGG(wallets.id, ',') FROM wallets WHERE wallets.account_id = accounts.id)";
+
+/// What lists of accounts know.
+pub const USERS: Fields = Fields(&[
+    field("id", "accounts.id", Type::Text, true, true, true),
+    field("username", "accounts.username", Type::Text, true, true, true),
+    field("email", "accounts.email", Type::Text, true, true, true),
+    field("pubkey", "accounts.pubkey", Type::Text, true, true, true),
+    field("external_id", "accounts.external_id", Type::Text, true, true, true),
+    field("wallet_id", WALLETS_OF_ACCOUNT, Type::Text, true, false, true),
+    field("created_at", "accounts.created_at", Type::Time, false, true, false),
+    field("updated_at", "accounts.updated_at", Type::Time, false, true, false),
+]);
+
 /// What lists of wallets know.
 pub const WALLETS: Fields = Fields(&[
     field("id", "wallets.id", Type::Text, true, true, true),

@@ -33,6 +33,12 @@ pub fn is_external_id(text: &str) -> bool {
     text.chars().count() <= 256 && !text.contains([' ', '\n', '\r'])
 }
 
+/// The part before the `@`: 1 to 210 lower-case letters, digits, dots, underscores or dashes.
+pub fn is_lightning_address(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
+    (1..=210).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 /// One to a hundred letters, digits, spaces, dots, underscores or dashes.
 pub fn is_label(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._-".contains(c))

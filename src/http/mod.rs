@@ -36,6 +36,7 @@ mod sso;
 mod system;
 mod tiers;
 mod totp;
+mod user_admin;
 mod users;
 mod wallets;
 mod websocket;
@@ -140,6 +141,7 @@ pub fn table() -> Vec<Route> {
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Tiers", tiers::routes()),
+        route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),
         route::under("Super user", admin::routes()),
         route::under("Super user", audit::routes()),

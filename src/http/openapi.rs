@@ -63,6 +63,7 @@ fn scheme_name(family: Family) -> &'static str {
         Family::AclToken => "AclToken",
         Family::ApiKey => "ApiKey",
         Family::Session => "Session",
+        Family::AdminSession => "Administrator",
         Family::SuperUserSession => "SuperUser",
     }
 }
@@ -98,6 +99,7 @@ fn scheme(family: Family) -> SecurityScheme {
             "A login's token: the account and all its wallets. On wallet routes, X-Wallet-Id names the wallet.",
             "JWT",
         ),
+        Family::AdminSession => bearer("The login of an account that administers others.", "JWT"),
         Family::SuperUserSession => bearer("The super user's login.", "JWT"),
     }
 }

@@ -208,6 +208,10 @@ account_permission!(
     AccountSecrets
 );
 account_permission!(
+    /// May administer other people's accounts.
+    Users
+);
+account_permission!(
     /// Is the super user.
     SuperUser
 );
@@ -303,6 +307,7 @@ fn refusal(request: &HttpRequest, principal: &Principal, number: usize) -> Probl
             "Invoice (or Admin) key required.".to_owned()
         }
         (Family::InvoiceKey, _) => "Invalid adminkey.".to_owned(),
+        (_, Right::Users) => "User not authorized. No admin privileges.".to_owned(),
         (_, Right::SuperUser) => "User not authorized. No super user privileges.".to_owned(),
         (Family::AclToken, _) => format!("Path not allowed. This token lacks {endpoint:?}."),
         _ => format!("This {who} lacks {endpoint:?}."),

@@ -69,6 +69,8 @@ codes! {
     IdempotencyInProgress = "idempotency_in_progress", 409;
     /// A backup is being made already.
     BackupInProgress = "backup_in_progress", 409;
+    /// Its wallets hold money; see `balance_msat`.
+    HoldsMoney = "holds_money", 409;
     /// The Idempotency-Key was used for another request.
     IdempotencyMismatch = "idempotency_mismatch", 422;
     /// The body is larger than any request needs.
@@ -251,6 +253,7 @@ impl From<AccountError> for Problem {
             AccountError::Missing(_) => Self::new(Code::NotFound, text),
             AccountError::WalletNotNamed => Self::new(Code::WalletNotNamed, text),
             AccountError::Invalid(_) => Self::new(Code::InvalidRequest, text),
+            AccountError::HoldsMoney(amount) => Self::new(Code::HoldsMoney, text).with("balance_msat", amount.0),
             AccountError::TooManyAttempts { retry_after } => {
                 Self::new(Code::TooManyAttempts, text).with("retry_after", *retry_after)
             }

@@ -251,7 +251,7 @@ impl UserShape {
             external_id: account.external_id,
             extensions: Vec::new(),
             wallets: wallets.into_iter().map(|wallet| WalletShape::seen(wallet, sight)).collect(),
-            admin: account.super_user,
+            admin: account.super_user || account.admin,
             super_user: account.super_user,
             fiat_providers: Vec::new(),
             has_password: account.password_hash.is_some(),
@@ -260,7 +260,7 @@ impl UserShape {
 }
 
 /// The profile: what the person said of himself over what the server says.
-fn profile(account: &Account) -> Value {
+pub fn profile(account: &Account) -> Value {
     let mut profile = json!({
         "email_verified": account.email_verified,
         "first_name": null,

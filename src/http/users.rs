@@ -40,6 +40,9 @@ struct Change {
     /// Satoshi.
     #[serde(deserialize_with = "lenient::int")]
     amount: i64,
+    /// Why; kept with the record, as `extra.reason`.
+    #[serde(default, deserialize_with = "lenient::opt_text_up_to::<_, 500>")]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -87,7 +90,8 @@ async fn put_balance(
     let wallet = change.id.parse().map_err(|()| no_wallet())?;
     let amount = Msat::from_sat(change.amount)
         .ok_or_else(|| Problem::field("amount", "more satoshi than there are", "value_error.number.not_le"))?;
-    match house.ledger.adjust_once(wallet, amount, once).await {
+    let reason = change.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    match house.ledger.adjust_once(wallet, amount, reason, once).await {
         Ok(_) => Ok(Json("Balance updated.")),
         Err(LedgerError::Missing(_)) => Err(no_wallet()),
         Err(error) => Err(error.into()),

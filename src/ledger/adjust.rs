@@ -1,5 +1,7 @@
 //! The super user adds money to a wallet or takes it.
 
+use serde_json::json;
+
 use super::{Ledger, LedgerError};
 use crate::{
     domain::{Kind, Msat, Payment, PaymentHash, Status, WalletId, payment::NewPayment},
@@ -12,10 +14,10 @@ impl Ledger {
     /// # Errors
     /// When the amount is zero or too large, there is no such wallet, or it does not hold so much.
     pub async fn adjust(&self, wallet: WalletId, amount: Msat) -> Result<Payment, LedgerError> {
-        self.adjust_once(wallet, amount, None).await
+        self.adjust_once(wallet, amount, None, None).await
     }
 
-    /// The same under a key: the change of a key is booked once.
+    /// The same for a reason, which is kept with the record, and under a key: the change of a key is booked once.
     ///
     /// # Errors
     /// As [`Self::adjust`].
@@ -23,6 +25,7 @@ impl Ledger {
         &self,
         wallet: WalletId,
         amount: Msat,
+        reason: Option<String>,
         once: Option<Vec<u8>>,
     ) -> Result<Payment, LedgerError> {
         if let Some(booked) = self.made_before(once.as_ref()).await? {
@@ -57,7 +60,7 @@ impl Ledger {
             tag: None,
             extension: None,
             labels: "[]".to_owned(),
-            extra: "{}".to_owned(),
+            extra: reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })).to_string(),
             external_id: None,
             source: self.source.name().to_owned(),
             created_at: now,

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// Somebody changed it since it was read.
     #[error("the {0} was changed meanwhile")]
     Changed(&'static str),
+    /// It would put money out of its owner's reach, and nobody said that this is meant.
+    #[error("it holds {0}")]
+    HoldsMoney(Msat),
     /// A budget does not reach for it.
     #[error("a budget has {} left", .0.left())]
     BudgetExceeded(Box<Spent>),

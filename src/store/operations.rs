@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
-        Acknowledgement, Adjustment, Admission, Alarm, Audit, AuditTotals, Claim, Failure, FeeRecord, GroupTotals,
-        LastUse, Posted, Receipt, Rotation, SettingsChange, Settlement, ShareChange, SpanTotals, Spent, StoredSetting,
-        TierGrant, Transfer, Transferred,
+        Acknowledgement, Adjustment, Admission, Alarm, Audit, AuditTotals, Claim, Deletion, Failure, FeeRecord,
+        GroupTotals, LastUse, Posted, Receipt, Rotation, SettingsChange, Settlement, ShareChange, SpanTotals, Spent,
+        StoredSetting, TierGrant, Transfer, Transferred, UserTotals,
     },
 };
 use crate::domain::{
@@ -71,7 +71,21 @@ operations! {
     write account_update(account: Account, was: Time) -> () = accounts::update;
     /// Gives the super user a name and a password, once.
     write account_first_install(account: Account) -> () = accounts::first_install;
-    /// Writes a login session.
+    /// Reads a page of the accounts that are there, each with what it has, and how many there are.
+    read user_page(listing: Listing) -> (Vec<(Account, UserTotals)>, i64) = users::page;
+    /// Writes an account that somebody else opens for it, with its first wallet.
+    write user_create(account: Account, wallet: Wallet) -> () = users::create;
+    /// Writes all that administrators may say of an account, if it is still as it was when it was read.
+    write user_replace(account: Account, was: Time) -> () = users::replace;
+    /// Opens or closes an account, if it is still as it was; closing ends its logins.
+    write user_set_active(account: AccountId, active: bool, was: Time, at: Time) -> () = users::set_active;
+    /// Makes an account an administrator's or an ordinary one, if it is still as it was.
+    write user_set_admin(account: AccountId, admin: bool, was: Time, at: Time) -> () = users::set_admin;
+    /// Deletes an account; its wallets keep their money.
+    write user_delete(deletion: Deletion) -> () = users::delete;
+    /// Deletes a wallet of an account, or all of them, and answers how many.
+    write user_wallets_delete(account: AccountId, only: Option<WalletId>, confirmed: bool, at: Time) -> i64 = users::wallets_delete;
+    /// Writes a login session, if its account is open.
     write session_create(session: Session) -> () = accounts::session_create;
     /// Reads a session together with its account.
     read session_find(id: SessionId) -> Option<(Session, Account)> = accounts::session_find;

@@ -19,6 +19,8 @@ diesel::table! {
         ui_customization -> Text,
         created_at -> BigInt,
         updated_at -> BigInt,
+        admin -> Bool,
+        deleted_at -> Nullable<BigInt>,
     }
 }
 

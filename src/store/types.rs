@@ -86,6 +86,32 @@ pub struct LastUse {
     pub from: Option<String>,
 }
 
+/// What an account has, for those who administer it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserTotals {
+    /// Its living wallets.
+    pub wallets: i64,
+    /// What all its wallets hold, deleted ones too.
+    pub balance: Msat,
+    /// Payments of all its wallets, whatever became of them.
+    pub payments: i64,
+    /// When the last of them was made.
+    pub last_payment: Option<Time>,
+}
+
+/// Asks for an account to be deleted.
+#[derive(Debug, Clone)]
+pub struct Deletion {
+    /// Whose.
+    pub account: AccountId,
+    /// Even if it administers others?
+    pub admins_too: bool,
+    /// Even if its wallets hold money?
+    pub confirmed: bool,
+    /// When.
+    pub at: Time,
+}
+
 /// What an owner changes about shares of his wallets.
 #[derive(Debug, Clone)]
 pub struct ShareChange {

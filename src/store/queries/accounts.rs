@@ -109,6 +109,11 @@ pub(in crate::store) async fn first_install(conn: &mut Conn, account: &Account) 
 }
 
 pub(in crate::store) async fn session_create(conn: &mut Conn, session: &Session) -> Result<(), StoreError> {
+    // a write, so that whoever closes the account at this moment ends this session, or is seen
+    let open = accounts::table.find(&session.account_id).filter(accounts::activated.eq(true));
+    if diesel::update(open).set(accounts::activated.eq(true)).execute(conn).await? == 0 {
+        return Err(Refusal::Missing("open account").into());
+    }
     session.insert_into(sessions::table).execute(conn).await?;
     Ok(())
 }

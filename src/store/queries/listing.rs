@@ -9,7 +9,7 @@ use diesel::{
 
 use super::{Db, places::has_hash};
 use crate::domain::{
-    filter::{Condition, Listing, Operand, Operator},
+    filter::{Condition, Listing, Operand, Operator, WALLETS_OF_ACCOUNT},
     payment::Scope,
 };
 
@@ -153,6 +153,11 @@ fn compare<'b>(condition: &'b Condition, out: &mut AstPass<'_, 'b, Db>) -> Query
         }
         match (operator, operand) {
             (Operator::Eq, Operand::Text(hash)) if *sql == "payments.payment_hash" => has_hash(hash, out)?,
+            (Operator::Eq | Operator::In, Operand::Text(wallet)) if *sql == WALLETS_OF_ACCOUNT => {
+                out.push_sql("accounts.id IN (SELECT wallets.account_id FROM wallets WHERE wallets.id = ");
+                out.push_bind_param::<Text, _>(wallet)?;
+                out.push_sql(")");
+            }
             (Operator::Like, Operand::Text(text)) => contains(sql, text, out)?,
             (Operator::Any | Operator::Every, Operand::Text(text)) => holds(sql, text, out)?,
             (_, Operand::Text(text)) => {

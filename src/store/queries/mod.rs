@@ -26,4 +26,5 @@ pub(in crate::store) mod shares;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod terms;
 pub(in crate::store) mod tiers;
+pub(in crate::store) mod users;
 pub(in crate::store) mod wallets;

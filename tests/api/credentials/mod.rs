@@ -24,6 +24,7 @@ mod sso_forged;
 mod tiers;
 mod tokens;
 mod totp;
+mod users;
 mod websockets;
 
 use serde_json::Value;

@@ -54,7 +54,10 @@ async fn the_permission_page_is_the_one_that_was_reviewed() {
 async fn asked(subject: &Subject, operation: &Operation, may: bool) -> u16 {
     let name = acl::name(operation);
     let sample = samples::of(&name);
-    if name.contains("undelete") && may {
+    if name.starts_with("PUT /users") && name.contains("undelete") && may {
+        let (user, wallet) = &subject.other;
+        subject.send("DELETE", &format!("/users/api/v1/user/{user}/wallet/{wallet}"), None).await.ok();
+    } else if name.contains("undelete") && may {
         subject.send("DELETE", &format!("/api/v1/wallet/{}", subject.wallet), None).await.ok();
     }
     let answer = subject.send(&operation.method, &(sample.path)(subject), sample.body.map(|body| body(subject))).await;

@@ -295,6 +295,35 @@ pub(super) const SAMPLES: &[Sample] = &[
         |s| format!("/users/api/v1/user/{}/tier", s.user),
         |_| json!({ "tier": "free" }),
     ),
+    plain("GET /users/api/v1/user", |s| format!("/users/api/v1/user?wallet_id={}&sortby=created_at", s.other.1)),
+    with("POST /users/api/v1/user", |_| "/users/api/v1/user".into(), |s| json!({ "username": s.free_name })),
+    plain("GET /users/api/v1/user/{id}", |s| format!("/users/api/v1/user/{}", s.other.0)),
+    with(
+        "PUT /users/api/v1/user/{id}",
+        |s| format!("/users/api/v1/user/{}", s.other.0),
+        |s| json!({ "id": s.other.0, "username": s.free_name }),
+    ),
+    plain("DELETE /users/api/v1/user/{id}", |s| format!("/users/api/v1/user/{}", s.other.0)),
+    plain("PUT /users/api/v1/user/{id}/activate", |s| format!("/users/api/v1/user/{}/activate", s.other.0)),
+    plain("PUT /users/api/v1/user/{id}/admin", |s| format!("/users/api/v1/user/{}/admin", s.other.0)),
+    plain("GET /users/api/v1/user/{id}/wallet", |s| format!("/users/api/v1/user/{}/wallet", s.other.0)),
+    with(
+        "POST /users/api/v1/user/{id}/wallet",
+        |s| format!("/users/api/v1/user/{}/wallet", s.other.0),
+        |_| json!({ "name": "his", "currency": "EUR" }),
+    ),
+    plain("DELETE /users/api/v1/user/{id}/wallets", |s| format!("/users/api/v1/user/{}/wallets", s.other.0)),
+    plain("DELETE /users/api/v1/user/{id}/wallet/{wallet}", |s| {
+        format!("/users/api/v1/user/{}/wallet/{}", s.other.0, s.other.1)
+    }),
+    plain("PUT /users/api/v1/user/{id}/wallet/{wallet}/undelete", |s| {
+        format!("/users/api/v1/user/{}/wallet/{}/undelete", s.other.0, s.other.1)
+    }),
+    with(
+        "PUT /users/api/v1/user/{id}/wallet/{wallet}/lightning-address",
+        |s| format!("/users/api/v1/user/{}/wallet/{}/lightning-address", s.other.0, s.other.1),
+        |s| json!({ "lightning_address": s.free_name }),
+    ),
     with("PUT /users/api/v1/balance", |_| "/users/api/v1/balance".into(), |s| json!({ "id": s.wallet, "amount": 5 })),
     with(
         "POST /admin/api/v1/simulation/pay",

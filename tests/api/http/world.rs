@@ -19,7 +19,7 @@ use super::{
 use crate::harness::{Answer, Caller, PASSWORD, Server, Wallet};
 
 /// The kinds of callers, in the order of the page.
-pub(super) const KINDS: [Kind; 17] = [
+pub(super) const KINDS: [Kind; 18] = [
     Kind::Anonymous,
     Kind::InvoiceKey,
     Kind::AdminKey,
@@ -31,6 +31,7 @@ pub(super) const KINDS: [Kind; 17] = [
     Kind::KeyStats,
     Kind::KeyReceive,
     Kind::Session,
+    Kind::Administrator,
     Kind::SuperUser,
     Kind::ExpiredKey,
     Kind::RevokedKey,
@@ -54,6 +55,8 @@ pub(super) enum Kind {
     KeyStats,
     KeyReceive,
     Session,
+    /// The login of an account with the admin flag.
+    Administrator,
     SuperUser,
     ExpiredKey,
     RevokedKey,
@@ -77,6 +80,7 @@ impl Kind {
             Self::KeyStats => "stats",
             Self::KeyReceive => "receive",
             Self::Session => "session",
+            Self::Administrator => "adminis",
             Self::SuperUser => "super",
             Self::ExpiredKey => "expired",
             Self::RevokedKey => "revoked",
@@ -103,6 +107,7 @@ impl Kind {
             Self::KeyStats => scoped(Scope::Stats),
             Self::KeyReceive => scoped(Scope::Receive),
             Self::Session => catalogue.allowed(Family::Session),
+            Self::Administrator => catalogue.allowed(Family::AdminSession),
             Self::SuperUser => catalogue.allowed(Family::SuperUserSession),
             Self::Anonymous
             | Self::ExpiredKey
@@ -141,6 +146,8 @@ pub(super) struct Subject {
     pub(super) acl: String,
     pub(super) token: String,
     pub(super) key: String,
+    /// Somebody else's account and its wallet.
+    pub(super) other: (String, String),
     /// Who shares which wallets with him and uses his.
     pub(super) shared: Shared,
 }
@@ -172,6 +179,13 @@ impl World {
         let name = format!("user{}", self.count);
         let account = match kind {
             Kind::SuperUser => Some((self.server.super_user().await, "root".to_owned())),
+            Kind::Administrator => {
+                let session = self.server.user(&name).await;
+                let id = text(&session.get("/api/v1/auth").await.ok(), "id");
+                let flag = format!("/users/api/v1/user/{id}/admin");
+                self.server.super_user().await.put(&flag, json!({})).await.ok();
+                Some((session, name))
+            }
             Kind::Session
             | Kind::TokenAll
             | Kind::TokenRead
@@ -224,7 +238,9 @@ impl World {
         if kind == Kind::DeletedKey {
             key.delete("/api/v1/wallet").await.ok();
         }
+        let other = self.server.anybody().post("/api/v1/account", json!({ "name": "other" })).await.ok();
         Subject {
+            other: (text(&other, "user"), text(&other, "id")),
             caller,
             wallet: text(&wallet, "id"),
             admin_key: text(&wallet, "adminkey"),

@@ -23,6 +23,7 @@
 mod alarms;
 mod backup;
 mod command;
+mod command_users;
 mod crash;
 pub(crate) mod double;
 mod invoices;

@@ -19,14 +19,15 @@ fn a_route_set_holds_what_was_put_in() {
 fn families_get_what_their_rights_allow() {
     let operation = |right| Operation { method: "GET".into(), path: "/", fork: "", right };
     let catalogue = Catalogue::new(Right::ALL.iter().copied().map(operation).collect());
-    let may = |family| (0..12).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
+    let may = |family| (0..13).filter(|n| catalogue.allowed(family).contains(*n)).collect::<Vec<_>>();
     assert_eq!(may(Family::InvoiceKey), [0, 2, 3]);
     assert_eq!(may(Family::AdminKey), [0, 2, 3, 4, 5, 6]);
     assert_eq!(may(Family::AnonymousKey), [0, 1, 2, 3, 4, 5, 7]);
     assert_eq!(may(Family::ApiKey), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(may(Family::AclToken), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(may(Family::Session), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(may(Family::AdminSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(may(Family::SuperUserSession), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Story {
                 Refusal::Missing("leave to send") => Verdict::Stopped,
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
-                Refusal::Done(_) | Refusal::Changed(_) => Verdict::Nothing,
+                Refusal::Done(_) | Refusal::Changed(_) | Refusal::HoldsMoney(_) => Verdict::Nothing,
                 Refusal::Full | Refusal::BalanceAbove { .. } | Refusal::DayAbove { .. } | Refusal::TooSoon { .. } => {
                     panic!("{refusal}")
                 }
