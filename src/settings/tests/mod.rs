@@ -27,6 +27,10 @@ fn what_is_put_into_force_is_what_is_shown() {
             ("satchel_tiers", _) => {
                 json!({ "free": { "requests_per_minute": 7, "capabilities": ["read"], "price_sat": 0 } })
             }
+            // It takes nothing but false.
+            ("lnbits_audit_log_request_body", _) => json!(false),
+            ("lnbits_audit_include_paths" | "lnbits_audit_exclude_paths", _) => json!(["/a/.*"]),
+            ("lnbits_audit_http_methods", _) => json!(["GET"]),
             ("auth_allowed_methods", _) => json!(["user-id-only"]),
             ("lnbits_allowed_users", _) => json!(["0123456789abcdef0123456789abcdef"]),
             ("lnbits_service_fee_wallet", _) => json!("0123456789abcdef0123456789abcdef"),
