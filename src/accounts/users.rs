@@ -89,7 +89,7 @@ impl Accounts {
             }
             None => to_hex(&self.clock.bytes::<11>()),
         };
-        let mut account = self.drafted(self.fresh_account("lnbits"), &draft)?;
+        let mut account = drafted(self.fresh_account("lnbits"), &draft)?;
         account.password_hash = Some(self.passwords.hash(password.clone()).await?);
         let wallet = self.new_wallet(&account.id, None)?;
         match self.store.user_create(account.clone(), wallet.wallet).await {
@@ -109,7 +109,7 @@ impl Accounts {
                 return Err(AccountError::invalid("Cannot remove username."));
             }
             let (was, pubkey) = (account.updated_at, account.pubkey.clone());
-            let changed = Account { updated_at: self.after(was), ..self.drafted(account, draft)? };
+            let changed = Account { updated_at: self.after(was), ..drafted(account, draft)? };
             // whoever has the key can log in
             if changed.pubkey.is_some() && changed.pubkey != pubkey && !is_super(by) {
                 return Err(only_super());
@@ -341,39 +341,40 @@ impl Accounts {
         if above && !is_super(by) { Err(only_super()) } else { Ok(account) }
     }
 
-    fn drafted(&self, account: Account, draft: &UserDraft) -> Result<Account, AccountError> {
-        let refused = |text: &str| Err(AccountError::invalid(text));
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let (username, email) = (given(&draft.username), given(&draft.email));
-        if username.as_ref().is_some_and(|name| !is_username(name)) {
-            return refused("Invalid username.");
-        }
-        if email.as_ref().is_some_and(|email| !is_email(email)) {
-            return refused("Invalid email.");
-        }
-        let external_id = given(&draft.external_id);
-        if external_id.as_ref().is_some_and(|id| !is_external_id(id)) {
-            return refused("Invalid external id. Max length is 256 characters. Space and newlines are not allowed.");
-        }
-        let pubkey = given(&draft.pubkey).map(|key| public_key(&key)).transpose()?;
-        let email_key = email.as_ref().map(|email| email.to_lowercase());
-        Ok(Account {
-            username_key: username.as_ref().map(|name| name.to_lowercase()),
-            username,
-            email_verified: account.email_verified && account.email_key == email_key,
-            email_key,
-            email,
-            pubkey,
-            external_id,
-            extra: profile::replaced(&draft.extra)?,
-            ..account
-        })
-    }
-
     /// A time after this one: every write of an account has its own.
     fn after(&self, was: Time) -> Time {
         self.clock.now().max(Time(was.0.saturating_add(1)))
     }
+}
+
+/// The account with what its administrator wants of it.
+fn drafted(account: Account, draft: &UserDraft) -> Result<Account, AccountError> {
+    let refused = |text: &str| Err(AccountError::invalid(text));
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (username, email) = (given(&draft.username), given(&draft.email));
+    if username.as_ref().is_some_and(|name| !is_username(name)) {
+        return refused("Invalid username.");
+    }
+    if email.as_ref().is_some_and(|email| !is_email(email)) {
+        return refused("Invalid email.");
+    }
+    let external_id = given(&draft.external_id);
+    if external_id.as_ref().is_some_and(|id| !is_external_id(id)) {
+        return refused("Invalid external id. Max length is 256 characters. Space and newlines are not allowed.");
+    }
+    let pubkey = given(&draft.pubkey).map(|key| public_key(&key)).transpose()?;
+    let email_key = email.as_ref().map(|email| email.to_lowercase());
+    Ok(Account {
+        username_key: username.as_ref().map(|name| name.to_lowercase()),
+        username,
+        email_verified: account.email_verified && account.email_key == email_key,
+        email_key,
+        email,
+        pubkey,
+        external_id,
+        extra: profile::replaced(&draft.extra)?,
+        ..account
+    })
 }
 
 fn is_super(by: &Principal) -> bool {

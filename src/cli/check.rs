@@ -21,32 +21,30 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let parts = offline(&settings).await?;
     let report = parts.ledger().check().await?;
-    let audit = &report.audit;
-    let mut body = json!({
-        "sound": report.faults.is_empty(),
-        "faults": report.faults,
-        "owed_msat": audit.liabilities.0,
-        "held_msat": audit.held.0,
-        "lightning_msat": audit.lightning.0,
-        "added_msat": audit.operator.negated().0,
-        "suspense_msat": audit.suspense.0,
-        "lost_msat": audit.loss.negated().0,
-        "node_msat": report.node.map(|node| node.0),
-        "oldest_in_flight": audit.oldest_in_flight.map(|at| at.to_string()),
-        "open_alarms": audit.open_alarms.iter().map(|alarm| alarm.id).collect::<Vec<_>>(),
-    });
-    let mut text = report.to_string();
-    let mut faults = report.faults.len();
-    if with_log {
-        let log = parts.audit().verify().await?;
-        for fault in &log.faults {
-            text.push_str(&format!("\nFAULT: audit log: {fault}"));
-        }
+    let log = if with_log { Some(parts.audit().verify().await?) } else { None };
+    let (books, log_faults) = (&report.audit, log.iter().flat_map(|log| &log.faults));
+    let faults = report.faults.len() + log_faults.clone().count();
+    let mut lines = vec![report.to_string()];
+    lines.extend(log_faults.map(|fault| format!("FAULT: audit log: {fault}")));
+    lines.extend(log.iter().map(|log| {
         let word = if log.faults.is_empty() { "whole" } else { "NOT whole" };
-        text.push_str(&format!("\nThe audit log has {} lines and is {word}.", log.lines));
-        body["audit_log"] = json!({ "whole": log.faults.is_empty(), "lines": log.lines, "faults": log.faults });
-        faults += log.faults.len();
-    }
-    answer(as_json, &body, &text)?;
+        format!("The audit log has {} lines and is {word}.", log.lines)
+    }));
+    let log = log.map(|log| json!({ "whole": log.faults.is_empty(), "lines": log.lines, "faults": log.faults }));
+    let body = json!({
+        "sound": faults == 0,
+        "faults": report.faults,
+        "owed_msat": books.liabilities.0,
+        "held_msat": books.held.0,
+        "lightning_msat": books.lightning.0,
+        "added_msat": books.operator.negated().0,
+        "suspense_msat": books.suspense.0,
+        "lost_msat": books.loss.negated().0,
+        "node_msat": report.node.map(|node| node.0),
+        "oldest_in_flight": books.oldest_in_flight.map(|at| at.to_string()),
+        "open_alarms": books.open_alarms.iter().map(|alarm| alarm.id).collect::<Vec<_>>(),
+        "audit_log": log,
+    });
+    answer(as_json, &body, &lines.join("\n"))?;
     if faults == 0 { Ok(()) } else { Err(format!("{faults} faults").into()) }
 }

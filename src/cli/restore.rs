@@ -47,7 +47,7 @@ pub(super) async fn run(Restore { file, told: Told { settings, json: as_json } }
         folder.display(),
         restored.created_at
     );
-    let body = json!({ "data_dir": folder, "created_at": restored.created_at.to_string() });
+    let body = json!({ "data_dir": folder, "created_at": restored.created_at });
     answer(as_json, &body, &text)
 }
 

@@ -8,6 +8,7 @@ use super::{AccountId, SessionId, Time};
 /// An account, as the store remembers it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = crate::store::schema::accounts)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Account {
     /// Names it for ever.
     pub id: AccountId,

@@ -75,6 +75,7 @@ impl Listable for OfUsers {
 
 /// An account in the list of all.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are the wire contract's")]
 struct AccountOverview {
     id: String,
     activated: bool,

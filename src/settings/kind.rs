@@ -126,7 +126,7 @@ impl Kind {
     }
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(number: T, least: T, most: T) -> Result<T, String> {
+fn within<T: Copy + PartialOrd + std::fmt::Display>(number: T, least: T, most: T) -> Result<T, String> {
     if number < least {
         return Err(format!("ensure this value is greater than or equal to {least}"));
     }

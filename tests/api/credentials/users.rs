@@ -49,7 +49,7 @@ async fn a_page_of_users_counts_what_they_have_on_both_databases() {
             "search=ALICE".into(),
             format!("search={}", &wallet[4..28]),
         ] {
-            assert_eq!(listed(&root, &query).await, [id.clone()], "{query}");
+            assert_eq!(listed(&root, &query).await, std::slice::from_ref(&id), "{query}");
         }
         assert_eq!(listed(&root, "username=bob").await, Vec::<String>::new());
         assert_eq!(listed(&root, "sortby=username&direction=desc&limit=1").await.len(), 1);
