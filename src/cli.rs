@@ -18,9 +18,11 @@ use satchel::{
     app::{self, App, Parts, StartError},
     config::{DATABASE_FILE, LogFormat, Settings, report},
     http,
+    observe::Traces,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// A Lightning wallet backend: many wallets with two keys each on one funding source.
 #[derive(Parser)]
@@ -113,13 +115,16 @@ fn say(text: &str) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
-        .map_err(|error| format!("SATCHEL_LOG {:?}: {error}", settings.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.observing.log_format {
-        LogFormat::Human => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let filter =
+        EnvFilter::try_new(&settings.log).map_err(|error| format!("SATCHEL_LOG {:?}: {error}", settings.log))?;
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = match settings.observing.log_format {
+        LogFormat::Human => log.with_filter(filter).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    let collector = settings.observing.otlp_endpoint.as_ref();
+    let traces = collector.map(Traces::to).transpose().map_err(|error| format!("SATCHEL_OTLP_ENDPOINT: {error}"))?;
+    tracing_subscriber::registry().with(log).with(traces.as_ref().map(Traces::layer)).init();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let parts = Parts::open(&settings).await?;
@@ -139,6 +144,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     };
     let _ = say(if again { "Starting anew: open requests may finish." } else { "Stopping: open requests may finish." });
     app.stop().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     if again { Err(begin_anew().into()) } else { Ok(()) }
 }
 

@@ -17,4 +17,5 @@ pub mod ledger;
 pub mod observe;
 pub mod settings;
 pub mod store;
+pub mod trace;
 pub mod vault;

@@ -1,5 +1,7 @@
 //! The super user: made at the first start, named by whoever installs the server.
 
+use std::sync::atomic::Ordering;
+
 use super::{AccountError, Accounts, Login, login::check_repeat};
 use crate::{
     domain::{Account, names::is_username},
@@ -25,6 +27,20 @@ impl Accounts {
             Ok(()) | Err(StoreError::Refused(_)) => Ok(true),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Has the super user a name? Asked at every request, and remembered once he has: there is no way back.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn is_installed(&self) -> Result<bool, AccountError> {
+        if self.installed.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let found = self.store.account_super_user().await?;
+        let named = found.is_some_and(|account| account.provider != NOT_INSTALLED);
+        self.installed.store(named, Ordering::Relaxed);
+        Ok(named)
     }
 
     /// Gives the super user a name and a password, once, and logs him in.

@@ -33,7 +33,7 @@ mod users;
 mod uses;
 mod wallets;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 pub use anonymous::AnonymousSession;
 use arc_swap::Guard;
@@ -82,6 +82,7 @@ pub struct Accounts {
     rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
+    installed: Arc<AtomicBool>,
     wrong_codes: Arc<WrongCodes>,
     relying_party: Option<Arc<RelyingParty>>,
 }
@@ -124,6 +125,7 @@ impl Accounts {
             settings: setup.settings,
             throttle: Arc::default(),
             catalogue: setup.catalogue,
+            installed: Arc::default(),
             wrong_codes: Arc::default(),
             relying_party: RelyingParty::at(&setup.public_url).map(Arc::new),
         }

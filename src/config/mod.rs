@@ -9,6 +9,7 @@
 //! - `SATCHEL_FUNDING`: the funding source.
 //! - `SATCHEL_LOG` and `SATCHEL_LOG_FORMAT`: what is logged, and how.
 //! - `SATCHEL_METRICS`: who may read `/metrics`.
+//! - `SATCHEL_OTLP_ENDPOINT`: where traces are sent.
 //! - `SATCHEL_TRUSTED_PROXIES`, `SATCHEL_WALLET_REQUESTS_PER_MINUTE` and `SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE`:
 //!   whose word on a request's origin is taken, and how often one may call.
 //!
@@ -38,7 +39,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 pub use logins::Logins;
-pub use observing::{LogFormat, MetricsFor, Observing};
+pub use observing::{Collector, LogFormat, MetricsFor, Observing};
 pub use secrets::{MasterKey, Secret, Secrets};
 pub use traffic::{Networks, Traffic};
 

@@ -1,6 +1,7 @@
 //! What operators get to see:
 //!
 //! - `SATCHEL_METRICS`: who may read `/metrics`.
+//! - `SATCHEL_OTLP_ENDPOINT`: where traces are sent.
 //! - `SATCHEL_LOG_FORMAT`: the log as text for people, or as one JSON object a line.
 
 use std::str::FromStr;
@@ -19,6 +20,32 @@ pub struct Observing {
     /// How the log is written: `human` or `json`, one object a line.
     #[arg(long, env = "SATCHEL_LOG_FORMAT", default_value = "human")]
     pub log_format: LogFormat,
+    /// Collector that traces are sent to by OTLP over HTTP, such as `http://127.0.0.1:4318`; none by default.
+    #[arg(long, env = "SATCHEL_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<Collector>,
+}
+
+/// Where a collector listens, such as `http://127.0.0.1:4318`; `/v1/traces` is added.
+#[derive(Debug, Clone)]
+pub struct Collector(reqwest::Url);
+
+impl FromStr for Collector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url: reqwest::Url = text.trim().parse().map_err(|error| format!("{error}"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err("an address such as http://127.0.0.1:4318 is wanted".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl Collector {
+    /// Where it takes traces (OTLP specification, "OTLP/HTTP").
+    pub fn traces(&self) -> String {
+        format!("{}/v1/traces", self.0.as_str().trim_end_matches('/'))
+    }
 }
 
 /// Who may read the metrics.

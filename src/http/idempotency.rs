@@ -18,6 +18,7 @@ use actix_web::{
 };
 use serde_json::Value;
 use tokio::time::sleep;
+use tracing::Instrument;
 
 use super::{
     House,
@@ -95,7 +96,7 @@ where
             request.extensions_mut().insert(key.clone());
             let work = execute(request.clone(), payload_of(body));
             // the work is the server's from here on: it goes on when the client goes away
-            let task = actix_web::rt::spawn(carry_out(request, key, work));
+            let task = actix_web::rt::spawn(carry_out(request, key, work).in_current_span());
             task.await.unwrap_or_else(|_| Problem::new(Code::Internal, "Unexpected error!").error_response())
         }
     }

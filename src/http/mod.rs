@@ -32,6 +32,7 @@ mod settings;
 mod shapes;
 mod sharing;
 mod shell;
+mod spans;
 mod sso;
 mod system;
 mod tiers;

@@ -19,12 +19,18 @@ use tracing::Instrument;
 use super::{
     House, observe,
     problem::{Code, Problem},
+    spans,
 };
 use crate::accounts::Counted;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bodies from this size on are compressed for clients that take it.
 const COMPRESS_FROM: u64 = 1000;
+
+/// Where the super user is named.
+const INSTALL_PAGE: &str = "/first_install";
+/// What is answered before that.
+const BEFORE_INSTALL: &[&str] = &[INSTALL_PAGE, "/api/v1/auth/first_install", "/api/v1/health", "/api/v1/ready"];
 
 /// The request's id, for whoever writes its answer.
 pub struct RequestId(pub String);
@@ -34,12 +40,28 @@ pub async fn shell(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let began = Instant::now();
     let id = request_id(&request);
+    // whatever is logged on the way carries the request's id
+    let span = spans::begin(&request, &id);
+    let response = wrapped(request, next, id).instrument(span.clone()).await?;
+    spans::end(&span, &response);
+    Ok(response)
+}
+
+async fn wrapped(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    id: String,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
     request.extensions_mut().insert(RequestId(id.clone()));
     if let Some(problem) = blocked(&request) {
         let (request, _) = request.into_parts();
         return Ok(finish(with_problem(ServiceResponse::new(request, problem.error_response()), &id), &id, began));
+    }
+    if let Some(answer) = before_install(&request).await {
+        let (request, _) = request.into_parts();
+        return Ok(finish(with_problem(ServiceResponse::new(request, answer), &id), &id, began));
     }
     if is_preflight(&request) {
         let (request, _) = request.into_parts();
@@ -47,15 +69,21 @@ pub async fn shell(
     }
     let wants_gzip =
         request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(takes_gzip);
-    // whatever is logged on the way carries the request's id
-    let answer = next.call(request).instrument(tracing::info_span!("request", id));
-    let response = match answer.await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => return Err(error),
-    };
-    let response = with_problem(response, &id);
+    let response = with_problem(next.call(request).await?.map_into_boxed_body(), &id);
     let response = if wants_gzip { compressed(response) } else { response };
     Ok(finish(response, &id, began))
+}
+
+/// Until the super user has a name, everything leads to where he gets one; but the server's health can be asked
+/// for, so that whoever watches it does not kill it.
+async fn before_install(request: &ServiceRequest) -> Option<HttpResponse> {
+    let house = request.app_data::<Data<House>>()?.clone();
+    match house.accounts.is_installed().await {
+        Ok(true) => None,
+        Ok(false) if BEFORE_INSTALL.contains(&request.path()) || request.path().starts_with("/static/") => None,
+        Ok(false) => Some(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, INSTALL_PAGE)).finish()),
+        Err(error) => Some(Problem::from(error).error_response()),
+    }
 }
 
 /// Are requests from there refused?

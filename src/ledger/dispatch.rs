@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::{Ledger, LedgerError};
 use crate::{
     domain::{Msat, Payment, PaymentHash, Time, bolt11::Invoice},
@@ -14,6 +16,7 @@ use crate::{
         StoreError,
         types::{Failure, Posted, Settlement},
     },
+    trace,
 };
 
 /// The longest that a payment can stay in flight after its invoice expired: 2016 blocks, the largest
@@ -45,7 +48,8 @@ impl Ledger {
                 return Err(error.into());
             }
         }
-        let outcome = self.source.pay(PaymentOrder { attempt: id, invoice, amount, fee_limit }).await;
+        let paying = self.source.pay(PaymentOrder { attempt: id, invoice, amount, fee_limit });
+        let outcome = paying.instrument(trace::node(self.source.name(), "pay")).await;
         self.conclude_surely(&payment, outcome.clone()).await?;
         if let Outcome::NotSent(why) = outcome {
             return Err(LedgerError::SourceDown(why));
@@ -80,7 +84,7 @@ impl Ledger {
             source_ref: payment.source_ref.clone(),
             dispatched_at: payment.dispatched_at,
         };
-        let answer = Self::answered(self.source.lookup_payment(attempt)).await;
+        let answer = self.answered("lookup_payment", self.source.lookup_payment(attempt)).await;
         let outcome = answer.unwrap_or_else(|down| Outcome::Unknown(down.0));
         self.conclude(payment, outcome).await
     }

@@ -65,10 +65,11 @@ impl Ledger {
         let default_expiry = u64::try_from(limits.invoice_expiry_seconds).unwrap_or(3600);
         let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);
         let order = InvoiceOrder { amount: request.amount, description, expiry_seconds };
-        let issued = Self::answered(self.source.create_invoice(order)).await?.map_err(|error| match error {
-            InvoiceError::Down(down) => down.into(),
-            InvoiceError::Refused(why) => LedgerError::SourceRefused(why),
-        })?;
+        let issued =
+            self.answered("create_invoice", self.source.create_invoice(order)).await?.map_err(|error| match error {
+                InvoiceError::Down(down) => down.into(),
+                InvoiceError::Refused(why) => LedgerError::SourceRefused(why),
+            })?;
         let now = self.clock.now();
         let notes = request.annotations;
         let extra = json(&notes.stored_extra());
@@ -158,7 +159,7 @@ impl Ledger {
 
     /// Asks the node about an open invoice and books what it says. One that expired unpaid is closed.
     pub(super) async fn ask_about_invoice(&self, invoice: &Payment) -> Result<(), LedgerError> {
-        let state = Self::answered(self.source.lookup_invoice(invoice.payment_hash.clone())).await??;
+        let state = self.answered("lookup_invoice", self.source.lookup_invoice(invoice.payment_hash.clone())).await??;
         match state {
             InvoiceState::Paid { amount, preimage } => {
                 self.receive(invoice.payment_hash.clone(), amount, preimage).await?;

@@ -34,6 +34,7 @@ pub use outgoing::PayRequest;
 pub use records::{DailyTotals, HistoryGroup, HistoryRow, WalletTotals};
 pub use spending::Spent;
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
+use tracing::Instrument;
 
 use crate::{
     clock::Clock,
@@ -41,6 +42,7 @@ use crate::{
     funding::{FundingSource, SourceDown},
     settings::Settings,
     store::Store,
+    trace,
     vault::Vault,
 };
 
@@ -108,12 +110,13 @@ impl Ledger {
 
     /// Runs work to its end, whatever becomes of whoever asked for it.
     fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.runtime.spawn(work)
+        self.runtime.spawn(work.in_current_span())
     }
 
     /// The node's answer to a question, unless it takes too long.
-    async fn answered<T>(question: impl Future<Output = T>) -> Result<T, SourceDown> {
+    async fn answered<T>(&self, name: &'static str, question: impl Future<Output = T>) -> Result<T, SourceDown> {
         let late = |_| SourceDown("the node did not answer in time".to_owned());
+        let question = question.instrument(trace::node(self.source.name(), name));
         tokio::time::timeout(ANSWER_WAIT, question).await.map_err(late)
     }
 

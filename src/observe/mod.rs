@@ -7,7 +7,9 @@
 mod audit;
 mod jobs;
 mod metrics;
+mod traces;
 
 pub use audit::AuditLog;
 pub use jobs::{Job, JobBook};
 pub use metrics::{Gauges, METRICS, Metrics};
+pub use traces::Traces;

@@ -65,6 +65,14 @@ impl Store {
         }
     }
 
+    /// Which database this is, in the words of OpenTelemetry.
+    const fn system(&self) -> &'static str {
+        match &self.backend {
+            Backend::Sqlite(_) => "sqlite",
+            Backend::Postgres(_) => "postgresql",
+        }
+    }
+
     /// May another process write to the same database?
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, Backend::Postgres(_))

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
@@ -12,20 +14,23 @@ use super::{
         StoredSetting, TierGrant, Transfer, Transferred, UserTotals,
     },
 };
-use crate::domain::{
-    Account, AccountId, CredentialId, Kind, Msat, Payment, PaymentHash, PaymentId, SessionId, Status, Time, Wallet,
-    WalletId,
-    account::{Identity, Session},
-    audit::{AuditLine, ChainKey, Verdict},
-    credential::{Acl, Budget, Credential, CredentialKind},
-    event::Event,
-    factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
-    filter::Listing,
-    limits::Terms,
-    payment::{NewPayment, Scope},
-    share::{OpenShare, Share},
-    tier::TierOrder,
-    wallet::WalletPatch,
+use crate::{
+    domain::{
+        Account, AccountId, CredentialId, Kind, Msat, Payment, PaymentHash, PaymentId, SessionId, Status, Time, Wallet,
+        WalletId,
+        account::{Identity, Session},
+        audit::{AuditLine, ChainKey, Verdict},
+        credential::{Acl, Budget, Credential, CredentialKind},
+        event::Event,
+        factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
+        filter::Listing,
+        limits::Terms,
+        payment::{NewPayment, Scope},
+        share::{OpenShare, Share},
+        tier::TierOrder,
+        wallet::WalletPatch,
+    },
+    trace,
 };
 
 macro_rules! operations {
@@ -36,7 +41,8 @@ macro_rules! operations {
             /// # Errors
             /// When a rule forbids it or the database is not available.
             pub async fn $name(&self, $($arg: $type),*) -> Result<$out, StoreError> {
-                match &self.backend {
+                let span = trace::database(self.system(), stringify!($name));
+                let work = async { match &self.backend {
                     Backend::Sqlite(db) => {
                         let args = Arc::new(($($arg,)*));
                         db.$how(Box::new(move |conn| {
@@ -50,7 +56,8 @@ macro_rules! operations {
                     Backend::Postgres(db) => db.$how(Box::new(move |conn| Box::pin(async move {
                         postgres::queries::$module::$query(conn $(, &$arg)*).await
                     }))).await,
-                }
+                } };
+                work.instrument(span).await
             }
         )* }
     };

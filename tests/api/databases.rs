@@ -107,17 +107,42 @@ impl Drop for Database {
         match &self.place {
             Place::Folder(folder) => drop(fs::remove_dir_all(folder)),
             Place::Schema { name, .. } => {
-                let sql = format!("SET lock_timeout = '2s'; DROP SCHEMA {name} CASCADE");
-                // a thread of its own, because this may run inside the test's runtime
-                let dropped = thread::spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                    // what stays behind goes with the cluster
-                    drop(runtime.block_on(execute_postgres(&cluster(), &sql)));
-                });
-                drop(dropped.join());
+                at_leisure(format!("SET lock_timeout = '2s'; DROP SCHEMA {name} CASCADE"));
             }
         }
     }
+}
+
+/// A database of the cluster, for a server process of its own; gone when dropped.
+pub(crate) struct OwnDatabase {
+    name: String,
+    /// Where it is.
+    pub(crate) url: String,
+}
+
+impl OwnDatabase {
+    pub(crate) async fn new() -> Self {
+        let (cluster, name) = (cluster(), random_name());
+        execute_postgres(&cluster, &format!("CREATE DATABASE {name}")).await.unwrap();
+        let (server, _) = cluster.rsplit_once('/').unwrap();
+        Self { url: format!("{server}/{name}"), name }
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        at_leisure(format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// Runs a statement in a thread of its own, because this may be inside the test's runtime.
+fn at_leisure(sql: String) {
+    let dropped = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // what stays behind goes with the cluster
+        drop(runtime.block_on(execute_postgres(&cluster(), &sql)));
+    });
+    drop(dropped.join());
 }
 
 async fn execute_postgres(url: &str, sql: &str) -> Result<(), String> {

@@ -9,7 +9,7 @@ use satchel::{
     clock::Clock,
     config::{Funding, Logins, MasterKey, Observing, Secrets, Settings, Traffic},
     domain::{
-        Msat, PaymentHash, Status, Time, WalletId,
+        Account, Msat, PaymentHash, Status, Time, WalletId,
         limits::Limits,
         tier::{Capability, Tiers},
     },
@@ -28,6 +28,9 @@ use crate::databases::Database;
 pub(crate) const MASTER: [u8; 32] = [7; 32];
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
+/// What is stored of it.
+const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$QwSEWMS6YPaouu8hIdUXkg$i+iu5qsfKjwvvU5LTTtHwaM19JtkrRRMdqBWY2tRVYc";
 
 /// A running server with everything that a test wants to reach into.
 pub(crate) struct Server {
@@ -53,6 +56,8 @@ pub(crate) struct Plan {
     /// What the server takes for its node, where that is not the simulated node itself.
     pub(crate) source: Option<Arc<dyn FundingSource>>,
     pub(crate) install_token: Option<String>,
+    /// Has the super user a name already?
+    pub(crate) installed: bool,
     pub(crate) observing: Observing,
 }
 
@@ -76,6 +81,7 @@ impl Plan {
             node: None,
             source: None,
             install_token: None,
+            installed: true,
             observing: Observing::default(),
         }
     }
@@ -113,6 +119,9 @@ impl Plan {
             observing: self.observing.clone(),
         };
         let app = App::start(&settings, parts).await.unwrap();
+        if self.installed {
+            install(&store).await;
+        }
         let url = format!("http://{}", app.address());
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Server {
@@ -128,6 +137,19 @@ impl Plan {
             _database: Some(self.database),
         }
     }
+}
+
+/// Names the super user, unless that was done before.
+async fn install(store: &Store) {
+    let account = store.account_super_user().await.unwrap().unwrap();
+    let named = Account {
+        username: Some("root".into()),
+        username_key: Some("root".into()),
+        password_hash: Some(PASSWORD_HASH.into()),
+        provider: "lnbits".into(),
+        ..account
+    };
+    drop(store.account_first_install(named).await);
 }
 
 /// The usual tiers without their bounds: a test that is about them sets its own.
@@ -167,6 +189,7 @@ impl Server {
             node: Some(self.node.clone()),
             source: self.source.clone(),
             install_token: None,
+            installed: true,
             observing: Observing::default(),
         }
     }
@@ -186,13 +209,9 @@ impl Server {
         Caller { header: Some(("Authorization".into(), format!("Bearer {token}"))), ..self.anybody() }
     }
 
-    /// The super user, after the first install.
+    /// The super user, logged in.
     pub(crate) async fn super_user(&self) -> Caller {
-        let body = json!({ "username": "root", "password": PASSWORD, "password_repeat": PASSWORD });
-        let mut answer = self.anybody().put("/api/v1/auth/first_install", body).await;
-        if answer.status == 403 {
-            answer = self.anybody().post("/api/v1/auth", json!({ "username": "root", "password": PASSWORD })).await;
-        }
+        let answer = self.anybody().post("/api/v1/auth", json!({ "username": "root", "password": PASSWORD })).await;
         self.bearer(answer.ok()["access_token"].as_str().unwrap())
     }
 

@@ -10,7 +10,10 @@ use super::{
     process::{Folder, Process, check, program, text},
     until,
 };
-use crate::harness::{Caller, hash_of};
+use crate::{
+    databases::OwnDatabase,
+    harness::{Caller, hash_of},
+};
 
 const PASS_PHRASE: &str = "correct horse battery staple";
 
@@ -25,7 +28,10 @@ async fn back_up(process: &Process, root: &str, to: &std::path::Path) {
 }
 
 fn restore(folder: &Folder, file: &std::path::Path, pass_phrase: &str) -> std::process::Output {
-    let mut command = program(folder, "restore");
+    restore_by(program(folder, "restore"), file, pass_phrase)
+}
+
+fn restore_by(mut command: Command, file: &std::path::Path, pass_phrase: &str) -> std::process::Output {
     command.arg(file).env("SATCHEL_BACKUP_PASS_PHRASE", pass_phrase);
     tokio::task::block_in_place(|| command.output().unwrap())
 }
@@ -207,4 +213,58 @@ async fn the_super_user_starts_the_program_anew() {
     let told = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains("starts the server anew"));
     let line = lines.iter().find(told).unwrap_or_else(|| panic!("{log}"));
     assert_eq!(line["span"]["id"], id, "the request's id is with what it logged: {line}");
+}
+
+/// A command of the program that works on this PostgreSQL.
+fn on(database: &OwnDatabase, folder: &Folder, command: &str) -> Command {
+    let mut program = program(folder, command);
+    program.env("DATABASE_URL", &database.url);
+    program
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_postgresql_fills_an_empty_one() {
+    let (old, new) = (Folder::new(), Folder::new());
+    let (before, after) = (OwnDatabase::new().await, OwnDatabase::new().await);
+    let process = Process::start_with(&old, on(&before, &old, "serve")).await;
+    let root = process.install().await;
+    let key = text(&process.wallet(&root, 1000).await, "adminkey");
+    let file = old.file("backup.tar.age");
+    back_up(&process, &root, &file).await;
+    drop(process);
+
+    let output = restore_by(on(&after, &new, "restore"), &file, PASS_PHRASE);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!fs::read_dir(&new.0).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().contains("dump")));
+    // a database that is in use is not written over
+    let third = Folder::new();
+    let output = restore_by(on(&after, &third, "restore"), &file, PASS_PHRASE);
+    assert!(!output.status.success() && said(&output).contains("already exists"), "{}", said(&output));
+
+    let mut checking = on(&after, &new, "check");
+    let output = checking.args(["--audit", "--json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["sound"], &report["owed_msat"]), (&json!(true), &json!(1_000_000)), "{report}");
+    assert_eq!(report["audit_log"]["whole"], true, "{report}");
+    let process = Process::start_with(&new, on(&after, &new, "serve")).await;
+    assert_eq!(process.balance(&key).await, 1_000_000);
+    assert!(!alarms(&process, &root).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_pg_dump_a_backup_says_what_to_run() {
+    let (folder, tools, database) = (Folder::new(), Folder::new(), OwnDatabase::new().await);
+    let bash = ["/bin/bash", "/usr/bin/bash"].into_iter().find(|path| fs::exists(path).unwrap()).unwrap();
+    std::os::unix::fs::symlink(bash, tools.file("bash")).unwrap();
+    let mut serve = on(&database, &folder, "serve");
+    serve.env("PATH", &tools.0);
+    let process = Process::start_with(&folder, serve).await;
+    let root = process.install().await;
+    let order = json!({ "pass_phrase": PASS_PHRASE });
+    let answer = process.bearer(&root).post("/admin/api/v1/backup", order).await;
+    assert_eq!((answer.status, &answer.body["code"]), (501, &json!("backup_unsupported")), "{}", answer.text);
+    assert!(answer.detail().contains("pg_dump --format=custom"), "{}", answer.text);
+    assert!(
+        !fs::read_dir(&folder.0).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().contains(".backup"))
+    );
 }

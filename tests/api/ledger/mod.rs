@@ -12,7 +12,7 @@
 //! | 25–28 crashes | `crash` (at every labelled point), `killed` (by `kill -9`) | `store::transfers` (28) |
 //! | 29 webhooks | waits for webhooks | |
 //! | 30 disk full, database gone | `outage` | |
-//! | 31 restore of a backup | waits for backups | |
+//! | 31 restore of a backup | `backup` | |
 //! | 32–40 same invoice, same hash | `invoices`, `receipts` | `store::receiving` |
 //! | 41–42 hold invoices | wait for hold invoices | |
 //! | 43 in flight for a day | `patience` | |
@@ -35,6 +35,7 @@ mod receipts;
 mod replayed;
 mod secrets;
 mod spending;
+mod traces;
 mod unknown;
 
 use std::{future::Future, time::Duration};

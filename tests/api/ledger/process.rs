@@ -108,6 +108,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub(super) fn stop(&mut self) {
+        assert!(Command::new("kill").arg(self.id().to_string()).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+
     pub(super) fn key(&self, key: &str) -> Caller {
         Caller::of(&self.url, Some(("X-Api-Key", key)))
     }
