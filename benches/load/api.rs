@@ -47,9 +47,10 @@ impl Api {
         let api = Self { address, super_token };
         // Each server knows its own settings and refuses the others' names.
         for (setting, unlimited) in [
-            ("satchel_wallet_requests_per_minute", 0),
-            ("satchel_anonymous_requests_per_minute", 0),
-            ("lnbits_rate_limit_no", 1_000_000_000),
+            ("satchel_wallet_requests_per_minute", json!(0)),
+            ("satchel_anonymous_requests_per_minute", json!(0)),
+            ("satchel_tiers", json!({"free": {"requests_per_minute": 0, "capabilities": ["read"], "price_sat": 0}})),
+            ("lnbits_rate_limit_no", json!(1_000_000_000)),
         ] {
             let body = json!({setting: unlimited});
             api.call_as_super("PUT", "/admin/api/v1/settings", Some(&body)).await?;

@@ -4,17 +4,23 @@
 //! listens on this server. A listener that cannot keep up is told that it missed something
 //! ([`Message::Gap`]), never left to believe that nothing happened.
 
+mod feed;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+pub use feed::Feed;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
 
 use crate::{
     clock::Clock,
-    domain::{Msat, Payment, PaymentHash, Time, WalletId, event::EventKind},
+    domain::{
+        Msat, Payment, PaymentHash, Time, WalletId,
+        event::{Event, EventKind},
+    },
     store::{Store, StoreError},
 };
 
@@ -40,12 +46,22 @@ pub enum Channel {
 /// An event with the payment as it stood when it was read.
 #[derive(Debug)]
 pub struct Delivery {
+    /// Position; within a wallet what happened later has a larger one.
+    pub id: i64,
+    /// When it happened.
+    pub at: Time,
     /// What happened.
     pub kind: EventKind,
     /// The payment.
     pub payment: Payment,
     /// The wallet's balance right after.
     pub balance: Msat,
+}
+
+impl Delivery {
+    fn of(event: &Event, payment: Payment) -> Self {
+        Self { id: event.id, at: event.created_at, kind: event.kind, payment, balance: event.balance_msat }
+    }
 }
 
 /// What a listener hears.
@@ -181,8 +197,7 @@ impl Events {
                 continue;
             }
             if let Some(payment) = self.store.payment_find(event.payment_id).await? {
-                let balance = event.balance_msat;
-                self.tell(&Arc::new(Delivery { kind: event.kind, payment, balance }));
+                self.tell(&Arc::new(Delivery::of(&event, payment)));
             }
         }
         self.advance(cursor);

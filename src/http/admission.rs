@@ -160,6 +160,11 @@ pub(super) fn known(request: &HttpRequest, door: Door) -> Option<Result<Arc<Prin
     request.extensions().get::<Known>().filter(|known| known.door == door).map(|known| known.outcome.clone())
 }
 
+/// Lets the credential be looked up anew.
+pub(super) fn forget(request: &HttpRequest) {
+    request.extensions_mut().remove::<Known>();
+}
+
 /// Does the principal's tier have what this operation takes?
 pub(super) fn may(house: &House, principal: &Principal, number: usize) -> Result<(), Problem> {
     match house.rules.0.get(number).and_then(|rule| rule.capability) {

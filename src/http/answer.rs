@@ -1,13 +1,15 @@
 //! What handlers answer beside plain JSON.
 
+use std::{convert::Infallible, pin::Pin};
+
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
     cookie::Cookie,
-    http::{StatusCode, header},
+    http::{StatusCode, header, header::HeaderName},
     web::Bytes,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -128,6 +130,28 @@ impl Responder for Download {
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", self.name)))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .streaming(parts.map(|part| part.map(Bytes::from)))
+    }
+}
+
+/// Server-sent events (WHATWG HTML, 9.2), as long as both sides like.
+pub struct EventStream(Pin<Box<dyn Stream<Item = Result<Bytes, Infallible>>>>);
+
+impl EventStream {
+    /// Of these words, each whole with its empty line.
+    pub fn of(words: impl Stream<Item = Result<Bytes, Infallible>> + 'static) -> Self {
+        Self(Box::pin(words))
+    }
+}
+
+impl Responder for EventStream {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            // nginx would keep the words until it has many
+            .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
+            .streaming(self.0)
     }
 }
 

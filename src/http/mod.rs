@@ -12,6 +12,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod body;
+mod events;
 mod handed_out;
 mod idempotency;
 mod impersonation;
@@ -141,6 +142,7 @@ pub fn table() -> Vec<Route> {
         route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
         route::under("Live updates", websocket::routes()),
+        route::under("Live updates", events::routes()),
         route::under("Tiers", tiers::routes()),
         route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),

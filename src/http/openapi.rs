@@ -213,6 +213,7 @@ arguments!(A);
 arguments!(A B);
 arguments!(A B C);
 arguments!(A B C D);
+arguments!(A B C D E);
 
 macro_rules! silent_argument {
     ($($(#[$bound:meta])* $type:ty),*) => { $(impl Argument for $type { fn describe(_: &mut Sketch) {} })* };
@@ -311,6 +312,14 @@ impl Answer for super::answer::Download {
         let content = Content::new(Some(RefOr::T(Schema::Object(binary.build()))));
         let file = ResponseBuilder::new().description("A file.").content("application/octet-stream", content);
         sketch.edit(|operation| operation.response("200", file));
+    }
+}
+impl Answer for super::answer::EventStream {
+    fn describe(sketch: &mut Sketch) {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let content = Content::new(Some(RefOr::T(Schema::Object(text.build()))));
+        let events = ResponseBuilder::new().description("Server-sent events.").content("text/event-stream", content);
+        sketch.edit(|operation| operation.response("200", events));
     }
 }
 impl<const STATUS: u16> Answer for super::answer::Elsewhere<STATUS> {

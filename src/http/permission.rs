@@ -216,6 +216,12 @@ account_permission!(
     SuperUser
 );
 
+/// Finds out once more, for an answer that goes on for long: what was found when it began does not count.
+pub(super) async fn again<P: Permission>(request: &HttpRequest) -> Result<P::Proof, Problem> {
+    admission::forget(request);
+    P::check(request.clone()).await
+}
+
 /// Who calls a route of wallets: by a wallet's key, or by any other credential.
 pub(super) async fn wallet_principal(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     if let Some(known) = admission::known(request, Door::Wallet) {

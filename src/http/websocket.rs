@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use super::{
     House,
     answer::Switched,
-    body::PathPart,
+    body::{Params, PathPart},
+    events::Resumption,
     permission::{Caller, Public},
     problem::{Code, Problem},
     route::{Route, route},
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     domain::{Status, event::EventKind},
-    events::{Channel, Delivery, Message, Subscription},
+    events::{Channel, Delivery, Feed, Message, Subscription},
 };
 
 /// How often a silent connection is asked whether it still lives.
@@ -38,7 +39,9 @@ pub fn routes() -> Vec<Route> {
     vec![route(Method::GET, "/api/v1/ws/{item_id}", Public, listen).doc(
         "Listens to a wallet (by its admin or invoice key) or to a payment (by its hash).\n\
         A wallet's messages are `{\"wallet_balance\": sat, \"payment\": Payment}`, a payment's `{\"pending\": false, \"status\": \"success\"}`. \
-        A listener that fell behind gets `{\"gap\": true}` and should read the list. Re-check by GET before releasing goods.",
+        A listener that fell behind gets `{\"gap\": true}` and should read the list. Re-check by GET before releasing goods.\n\
+        Who listens to a wallet with `after` (the last `cursor` he heard, or 0) is sent what happened since, then what happens, \
+        nothing left out; each message then has a `cursor`.",
     )]
 }
 
@@ -49,19 +52,34 @@ enum About {
     Payment,
 }
 
+/// How somebody listens.
+enum Ears {
+    /// To what happens; he is told when he missed something.
+    Live(Subscription),
+    /// From a position on, to everything.
+    Resumed(Feed),
+}
+
 async fn listen(
     _: Caller<Public>,
     request: HttpRequest,
     house: Data<House>,
     PathPart(item): PathPart<String>,
+    Params(from): Params<Resumption>,
     payload: Payload,
 ) -> Result<Switched, Problem> {
     // taken before the key is looked at, so that no change after that is missed
     let changes = house.accounts.changes();
     let (heard, leave) = match channel(&house, &item).await? {
         Some((about, channel)) => {
-            let heard = house.events.subscribe(channel.clone()).await.map_err(super::unavailable)?;
-            (Some((about, heard)), Some(Leave { item, channel, changes, unsure: false }))
+            let ears = match (&channel, from.after) {
+                (Channel::Wallet(wallet), Some(after)) => {
+                    let feed = house.events.follow(wallet.clone(), Some(after.max(0))).await;
+                    Ears::Resumed(feed.map_err(super::unavailable)?)
+                }
+                _ => Ears::Live(house.events.subscribe(channel.clone()).await.map_err(super::unavailable)?),
+            };
+            (Some((about, ears)), Some(Leave { item, channel, changes, unsure: false }))
         }
         None => (None, None),
     };
@@ -91,7 +109,7 @@ async fn converse(
     house: Data<House>,
     mut session: Session,
     frames: MessageStream,
-    mut heard: Option<(About, Subscription)>,
+    mut heard: Option<(About, Ears)>,
     mut leave: Option<Leave>,
 ) {
     let mut frames = std::pin::pin!(frames.aggregate_continuations());
@@ -119,7 +137,7 @@ async fn converse(
             }
             _ = ping.tick() => session.ping(b"").await,
             message = next(&mut heard) => match message {
-                Some((about, message)) => match text(&house, about, &message) {
+                Some((about, message, resumed)) => match text(&house, about, &message, resumed) {
                     Some(text) => session.text(text).await,
                     None => Ok(()),
                 },
@@ -162,23 +180,36 @@ async fn ended(house: &House, leave: &mut Option<Leave>) {
 }
 
 /// The next message; a connection that listens to nothing waits for ever.
-async fn next(heard: &mut Option<(About, Subscription)>) -> Option<(About, Message)> {
+async fn next(heard: &mut Option<(About, Ears)>) -> Option<(About, Message, bool)> {
     match heard {
-        Some((about, subscription)) => Some((*about, subscription.next().await?)),
+        Some((about, Ears::Live(subscription))) => Some((*about, subscription.next().await?, false)),
+        Some((about, Ears::Resumed(feed))) => loop {
+            match feed.next().await {
+                Ok(message) => return Some((*about, message?, true)),
+                Err(error) => {
+                    tracing::warn!(%error, "could not read events; trying again");
+                    rt::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+        },
         None => std::future::pending().await,
     }
 }
 
-fn text(house: &House, about: About, message: &Message) -> Option<String> {
+fn text(house: &House, about: About, message: &Message, resumed: bool) -> Option<String> {
     let delivery = match message {
         Message::Gap => return Some(json!({ "gap": true }).to_string()),
         Message::Event(delivery) => delivery,
     };
-    let Delivery { kind, payment, balance } = delivery.as_ref();
+    let Delivery { id, kind, payment, balance, .. } = delivery.as_ref();
     match about {
         About::Wallet if matches!(kind, EventKind::PaymentReceived | EventKind::PaymentSent) => {
             let payment = PaymentShape::of(payment.clone(), &house.ledger);
-            Some(json!({ "wallet_balance": balance.sat_floor(), "payment": payment }).to_string())
+            let mut message = json!({ "wallet_balance": balance.sat_floor(), "payment": payment });
+            if let (true, Some(message)) = (resumed, message.as_object_mut()) {
+                message.insert("cursor".to_owned(), (*id).into());
+            }
+            Some(message.to_string())
         }
         // both sides of a transfer have the same hash: the listener is told once, by the receipt
         About::Payment if *kind == EventKind::PaymentSent && payment.kind == crate::domain::Kind::Internal => None,

@@ -348,6 +348,12 @@ operations! {
 
     /// Reads events after a position.
     read event_list(after: i64, most: i64) -> Vec<Event> = events::list;
+    /// Reads a wallet's events after a position, with their payments.
+    read event_page(wallet: WalletId, after: i64, most: i64) -> Vec<(Event, Payment)> = events::page;
+    /// Reads the position of a wallet's last event.
+    read event_last_of(wallet: WalletId) -> i64 = events::last_of;
+    /// Reads the position up to which events may have been forgotten.
+    read event_forgotten() -> i64 = events::forgotten;
     /// Reads the last event's position.
     read event_last() -> i64 = events::last;
     /// Forgets events older than this.

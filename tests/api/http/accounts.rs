@@ -121,9 +121,14 @@ async fn all_failed_logins_look_alike() {
     let account = server.anybody().post("/api/v1/account", json!({})).await.ok();
     let id = text(&account, "user");
     let mut bodies = std::collections::HashSet::new();
-    for (name, password) in
-        [("alice", "wrong password"), ("nobody", PASSWORD), ("", ""), (&id, ""), ("alice", ""), ("root", PASSWORD)]
-    {
+    for (name, password) in [
+        ("alice", "wrong password"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        (&id, ""),
+        ("alice", ""),
+        ("root", "wrong password"),
+    ] {
         let mut answer = login(&server, name, password).await;
         assert_refused(&answer, 401, "Invalid credentials.");
         assert!(!answer.headers.contains_key("set-cookie"));

@@ -4,6 +4,7 @@ mod access_lists;
 mod accounts;
 mod credentials;
 mod documents;
+mod events;
 mod install;
 mod invoices;
 mod junk;

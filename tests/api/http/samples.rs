@@ -287,6 +287,8 @@ pub(super) const SAMPLES: &[Sample] = &[
     ),
     plain("GET /api/v1/payments/fee-reserve", |s| format!("/api/v1/payments/fee-reserve?invoice={}", s.open)),
     plain("GET /api/v1/ws/{item_id}", |s| format!("/api/v1/ws/{}", s.admin_key)),
+    plain("GET /api/v1/events", |_| "/api/v1/events?after=0&limit=5".into()),
+    plain("GET /api/v1/events/stream", |_| "/api/v1/events/stream?after=0".into()),
     plain("GET /api/v1/tiers", |_| "/api/v1/tiers".into()),
     plain("GET /api/v1/account/tier", |_| "/api/v1/account/tier".into()),
     with("POST /api/v1/account/tier", |_| "/api/v1/account/tier".into(), |_| json!({ "tier": "pro" })),
