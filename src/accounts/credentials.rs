@@ -10,6 +10,7 @@ use super::{
     tokens::BadToken,
 };
 use crate::{
+    config::logins::LoginMethod,
     domain::{
         Account, Msat, Time, Wallet, WalletId,
         credential::{Budget, Credential, CredentialKind, HandedOut, Scope},
@@ -115,6 +116,37 @@ impl Accounts {
         });
         self.grants.put(fingerprint, Arc::clone(&principal), generation);
         Ok(principal)
+    }
+
+    /// Whose account has this id, which here stands for a login? `None` where the operator does not let it.
+    /// Nothing is remembered of it, so that it ends with the setting, the account and its second factor's absence.
+    ///
+    /// # Errors
+    /// When it is no account's id, the account may not be used so, or it asks for a second factor.
+    pub async fn by_account_id(&self, id: &str) -> Result<Option<Arc<Principal>>, AccountError> {
+        if !self.logins().allows(LoginMethod::UserId) {
+            return Ok(None);
+        }
+        let unreadable = |()| AccountError::Invalid("usr: an account's id has 32 hexadecimal digits.".into());
+        let id = id.replace('-', "").to_ascii_lowercase().parse().map_err(unreadable)?;
+        let found = self.store.account_find(id).await?.filter(|account| account.activated);
+        let account = found.ok_or(AccountError::Unauthenticated("User not found."))?;
+        if account.super_user || account.admin {
+            return Err(AccountError::Forbidden("User id only access for admins is forbidden.".into()));
+        }
+        // a one-time code is good once, so it cannot come with each request: such an account logs in
+        self.second_factor(&account.id, None).await?;
+        Ok(Some(Arc::new(Principal {
+            wallet: None,
+            policy: Policy::of(self.catalogue.allowed(Family::Session)),
+            family: Family::Session,
+            bearing: Bearing::AccountId,
+            tier: account.tier.into(),
+            old_secret: false,
+            login_at: None,
+            sight: Sight { admin_key: true, invoice_key: true },
+            account: account.id,
+        })))
     }
 
     /// Who holds this API key, token or anonymous session key?

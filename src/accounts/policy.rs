@@ -406,6 +406,8 @@ pub enum Bearing {
     InvoiceKey(WalletId),
     /// A login.
     Session(SessionId),
+    /// The account's id, where the operator lets that do.
+    AccountId,
     /// A key or token that was handed out.
     Credential(CredentialId),
 }

@@ -74,7 +74,7 @@ impl Accounts {
         let used = match &principal.bearing {
             Bearing::Credential(id) => Used::Credential { id: id.clone(), old_secret: principal.old_secret },
             Bearing::Session(id) => Used::Session(id.clone()),
-            Bearing::AdminKey(_) | Bearing::InvoiceKey(_) => return,
+            Bearing::AdminKey(_) | Bearing::InvoiceKey(_) | Bearing::AccountId => return,
         };
         self.uses.note(used, Use { at: self.clock.now(), from });
     }

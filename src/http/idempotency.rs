@@ -141,7 +141,7 @@ fn caller(request: &HttpRequest) -> String {
         Some(principal) => match &principal.bearing {
             Bearing::AdminKey(wallet) => format!("admin key/{wallet}"),
             Bearing::InvoiceKey(wallet) => format!("invoice key/{wallet}"),
-            Bearing::Session(_) => format!("account/{}", principal.account),
+            Bearing::Session(_) | Bearing::AccountId => format!("account/{}", principal.account),
             Bearing::Credential(id) => format!("credential/{id}"),
         },
     }

