@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
 pub mod observe;
+pub mod rates;
 pub mod settings;
 pub mod store;
 pub mod vault;
