@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config"],
     &["settings"],
+    &["rates"],
     &["ledger", "accounts", "idempotency", "backup"],
     &["lnurl", "events", "extensions", "observe"],
     &["http", "jobs"],

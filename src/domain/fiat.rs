@@ -14,7 +14,17 @@ use super::Msat;
 
 /// Every currency that amounts can be given in, by its code (ISO 4217 where it has one).
 pub const CODES: &[&str] = &[
-    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BYR", "BZD", "CAD", "CDF", "CHF", "CLF", "CLP", "CNH", "CNY", "COP", "CRC", "CUC", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GGP", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF", "IDR", "ILS", "IMP", "INR", "IQD", "IRT", "ISK", "JEP", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRO", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SEK", "SGD", "SHP", "SLL", "SOS", "SRD", "SSP", "STD", "SVC", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VEF", "VES", "VND", "VUV", "WST", "XAF", "XAG", "XAU", "XCD", "XDR", "XOF", "XPD", "XPF", "XPT", "YER", "ZAR", "ZMW", "ZWL",
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
+    "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BYR", "BZD", "CAD", "CDF", "CHF", "CLF", "CLP", "CNH",
+    "CNY", "COP", "CRC", "CUC", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP",
+    "GBP", "GEL", "GGP", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF", "IDR", "ILS",
+    "IMP", "INR", "IQD", "IRT", "ISK", "JEP", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KRW", "KWD", "KYD",
+    "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRO", "MUR",
+    "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP",
+    "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SEK", "SGD", "SHP", "SLL", "SOS",
+    "SRD", "SSP", "STD", "SVC", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX",
+    "USD", "UYU", "UZS", "VEF", "VES", "VND", "VUV", "WST", "XAF", "XAG", "XAU", "XCD", "XDR", "XOF", "XPD", "XPF",
+    "XPT", "YER", "ZAR", "ZMW", "ZWL",
 ];
 
 /// Millisatoshi of a bitcoin.
@@ -132,8 +142,7 @@ pub struct Quote {
 }
 
 /// The keys of a payment's `extra` that say what it was worth in its wallet's currency. Only the server writes them.
-pub const VALUE_KEYS: [&str; 4] =
-    ["wallet_fiat_currency", "wallet_fiat_amount", "wallet_fiat_rate", "wallet_btc_rate"];
+pub const VALUE_KEYS: [&str; 4] = ["wallet_fiat_currency", "wallet_fiat_amount", "wallet_fiat_rate", "wallet_btc_rate"];
 
 /// What a payment was asked for in, where that is not satoshi.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +167,12 @@ impl Quote {
 }
 
 impl Asked {
+    /// Notes what was asked for as what the payment is worth, where the wallet's currency is the same.
+    pub fn note_as_value(&self, extra: &mut Map<String, Value>) {
+        self.quote.note_value(Msat::ZERO, extra);
+        extra.insert("wallet_fiat_amount".into(), number(self.amount.round_dp(VALUE_DECIMALS)));
+    }
+
     /// Notes what was asked for.
     pub fn note(&self, extra: &mut Map<String, Value>) {
         extra.insert("fiat_currency".into(), self.quote.currency.code().into());
@@ -193,9 +208,9 @@ impl std::str::FromStr for Source {
         let list = list.ok_or_else(|| format!("{text:?} is neither services nor off nor fixed:EUR=65000,…"))?;
         let mut prices = BTreeMap::new();
         for pair in list.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let read = pair.split_once('=').and_then(|(code, price)| {
-                Some((Currency::parse(code)?, Price::new(price.trim().parse().ok()?)?))
-            });
+            let read = pair
+                .split_once('=')
+                .and_then(|(code, price)| Some((Currency::parse(code)?, Price::new(price.trim().parse().ok()?)?)));
             let (currency, price) = read.ok_or_else(|| format!("{pair:?} is not a currency and its price"))?;
             prices.insert(currency, price);
         }
@@ -278,12 +293,24 @@ fn providers() -> Vec<Provider> {
         ticker_conversion: conversion.iter().map(|pair| (*pair).into()).collect(),
     };
     vec![
-        provider("Binance", "https://api.binance.com/api/v3/ticker/price?symbol=BTC{TO}", "$.price", &["czk"], &["USD:USDT"]),
+        provider(
+            "Binance",
+            "https://api.binance.com/api/v3/ticker/price?symbol=BTC{TO}",
+            "$.price",
+            &["czk"],
+            &["USD:USDT"],
+        ),
         provider("Blockchain", "https://blockchain.info/ticker", "$.{TO}.last", &[], &[]),
         provider("Bitfinex", "https://api.bitfinex.com/v1/pubticker/btc{to}", "$.last_price", &["czk"], &[]),
         provider("Bitstamp", "https://www.bitstamp.net/api/v2/ticker/btc{to}/", "$.last", &["czk"], &[]),
         provider("Coinbase", "https://api.coinbase.com/v2/exchange-rates?currency=BTC", "$.data.rates.{TO}", &[], &[]),
-        provider("Kraken", "https://api.kraken.com/0/public/Ticker?pair=XBT{TO}", "$.result.XXBTZ{TO}.c[0]", &["czk"], &[]),
+        provider(
+            "Kraken",
+            "https://api.kraken.com/0/public/Ticker?pair=XBT{TO}",
+            "$.result.XXBTZ{TO}.c[0]",
+            &["czk"],
+            &[],
+        ),
         provider("yadio", "https://api.yadio.io/exrates/BTC", "$.BTC.{TO}", &[], &[]),
     ]
 }

@@ -221,7 +221,9 @@ impl Rates {
         let mut book = self.book();
         let prices = match &policy.source {
             Source::Off => BTreeMap::new(),
-            Source::Fixed(prices) => prices.get(&currency).map(|price| ("Fixed".to_owned(), *price)).into_iter().collect(),
+            Source::Fixed(prices) => {
+                prices.get(&currency).map(|price| ("Fixed".to_owned(), *price)).into_iter().collect()
+            }
             Source::Services => {
                 let said = book.currencies.get(&currency).and_then(|entry| entry.price.as_ref());
                 said.map(|(_, _, by)| by.clone()).unwrap_or_default()

@@ -186,6 +186,7 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         extension: new.extension,
         webhook,
         by: None,
+        asked: None,
     })
 }
 
