@@ -25,6 +25,7 @@ mod passkeys;
 mod payments;
 mod permission;
 mod problem;
+mod rates;
 mod route;
 mod server;
 mod sessions;
@@ -139,6 +140,7 @@ pub fn table() -> Vec<Route> {
         route::under("Sharing", sharing::routes()),
         route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
+        route::under("Exchange rates", rates::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Tiers", tiers::routes()),
         route::under("Users", user_admin::routes()),
