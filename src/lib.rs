@@ -13,6 +13,7 @@ pub mod funding;
 pub mod http;
 pub mod idempotency;
 pub mod jobs;
+pub mod keepsakes;
 pub mod ledger;
 pub mod observe;
 pub mod rates;

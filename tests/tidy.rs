@@ -12,8 +12,8 @@ const FLOORS: &[&[&str]] = &[
     &["store", "funding", "clock", "vault", "config"],
     &["settings"],
     &["rates"],
-    &["ledger", "accounts", "idempotency", "backup"],
-    &["lnurl", "events", "extensions", "observe"],
+    &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
+    &["lnurl", "events", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];

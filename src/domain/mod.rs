@@ -22,6 +22,7 @@ pub mod payment;
 pub mod share;
 pub mod tier;
 pub mod time;
+pub mod tiny;
 pub mod wallet;
 
 pub use account::Account;
