@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod events;
+pub mod export;
 pub mod funding;
 pub mod http;
 pub mod idempotency;
