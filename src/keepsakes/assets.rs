@@ -37,7 +37,7 @@ pub struct Upload {
 
 /// Why a file is not kept, or not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum AssetError {
+pub enum KeepsakeError {
     /// It is not allowed. The text is for people.
     #[error("{0}")]
     Refused(String),
@@ -59,24 +59,24 @@ impl Keepsakes {
     ///
     /// # Errors
     /// When it is not taken.
-    pub fn check_type(&self, mime: &str) -> Result<AssetKind, AssetError> {
+    pub fn check_type(&self, mime: &str) -> Result<AssetKind, KeepsakeError> {
         let taken = self.settings.limits().assets.takes(mime);
         let shown: String = mime.chars().take(100).collect();
         AssetKind::named(mime)
             .filter(|_| taken)
-            .ok_or_else(|| AssetError::Refused(format!("File type '{shown}' not allowed.")))
+            .ok_or_else(|| KeepsakeError::Refused(format!("File type '{shown}' not allowed.")))
     }
 
     /// The refusal of a file that is too large.
-    pub fn too_large(&self) -> AssetError {
-        AssetError::Refused(format!("File limit of {}MB exceeded.", self.settings.limits().assets.size_mb()))
+    pub fn too_large(&self) -> KeepsakeError {
+        KeepsakeError::Refused(format!("File limit of {}MB exceeded.", self.settings.limits().assets.size_mb()))
     }
 
     /// Keeps a picture.
     ///
     /// # Errors
     /// When it is not taken, or the database is not available.
-    pub async fn keep(&self, upload: Upload) -> Result<AssetInfo, AssetError> {
+    pub async fn keep(&self, upload: Upload) -> Result<AssetInfo, KeepsakeError> {
         let declared = self.check_type(&upload.mime)?;
         let policy = self.settings.kept_limits().assets.clone();
         if u64::try_from(upload.data.len()).unwrap_or(u64::MAX) > policy.max_bytes {
@@ -85,7 +85,7 @@ impl Keepsakes {
         let most = (!upload.unlimited && !policy.unlimited.contains(&upload.account)).then_some(policy.most_per_user);
         let other = |detected: Option<AssetKind>| {
             let detected = detected.map_or("nothing known", AssetKind::mime);
-            AssetError::Refused(format!(
+            KeepsakeError::Refused(format!(
                 "Image file content does not match declared file type. Declared: '{}', detected: '{detected}'.",
                 upload.mime
             ))
@@ -96,7 +96,7 @@ impl Keepsakes {
         }
         let side = |pixels: i64| u32::try_from(pixels).unwrap_or(1);
         let size = (side(policy.thumbnail_width), side(policy.thumbnail_height));
-        let stopped = || AssetError::Refused("The server is stopping.".to_owned());
+        let stopped = || KeepsakeError::Refused("The server is stopping.".to_owned());
         let turn = Arc::clone(&self.decoding).acquire_owned().await.map_err(|_| stopped())?;
         let (file, thumbnail) = (upload.data, policy.thumbnail);
         let work = tokio::task::spawn_blocking(move || {
@@ -104,8 +104,9 @@ impl Keepsakes {
             drop(turn);
             picture
         });
-        let unreadable =
-            |error: &dyn std::fmt::Display| AssetError::Refused(format!("Image file content cannot be read: {error}."));
+        let unreadable = |error: &dyn std::fmt::Display| {
+            KeepsakeError::Refused(format!("Image file content cannot be read: {error}."))
+        };
         let picture = work.await.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
         let size = u64::try_from(picture.data.len()).unwrap_or(u64::MAX);
         if size > policy.max_bytes.saturating_mul(GROWTH) {
@@ -125,7 +126,7 @@ impl Keepsakes {
         match self.store.asset_create(info.clone(), picture.data, most).await {
             Ok(()) => Ok(info),
             Err(StoreError::Refused(Refusal::Taken(_))) => {
-                Err(AssetError::Refused(format!("Max upload count of {} exceeded.", policy.most_per_user)))
+                Err(KeepsakeError::Refused(format!("Max upload count of {} exceeded.", policy.most_per_user)))
             }
             Err(error) => Err(error.into()),
         }
@@ -135,7 +136,7 @@ impl Keepsakes {
     ///
     /// # Errors
     /// When the database is not available.
-    pub async fn page(&self, account: &AccountId, listing: Listing) -> Result<(Vec<AssetInfo>, i64), AssetError> {
+    pub async fn page(&self, account: &AccountId, listing: Listing) -> Result<(Vec<AssetInfo>, i64), KeepsakeError> {
         Ok(self.store.asset_page(account.clone(), listing).await?)
     }
 
@@ -143,18 +144,18 @@ impl Keepsakes {
     ///
     /// # Errors
     /// When there is none such, or the database is not available.
-    pub async fn find(&self, id: &str, viewer: Option<&AccountId>, public: bool) -> Result<AssetInfo, AssetError> {
+    pub async fn find(&self, id: &str, viewer: Option<&AccountId>, public: bool) -> Result<AssetInfo, KeepsakeError> {
         let found = self.store.asset_find(id.to_owned()).await?;
         let visible = |asset: &AssetInfo| viewer == Some(&asset.account_id) || (public && asset.is_public);
-        found.filter(visible).ok_or(AssetError::Missing)
+        found.filter(visible).ok_or(KeepsakeError::Missing)
     }
 
     /// The file itself.
     ///
     /// # Errors
     /// When it is gone, or the database is not available.
-    pub async fn data(&self, asset: &AssetInfo) -> Result<Vec<u8>, AssetError> {
-        self.store.asset_data(asset.id.clone()).await?.ok_or(AssetError::Missing)
+    pub async fn data(&self, asset: &AssetInfo) -> Result<Vec<u8>, KeepsakeError> {
+        self.store.asset_data(asset.id.clone()).await?.ok_or(KeepsakeError::Missing)
     }
 
     /// Changes what a picture is called and who sees it. `anybody` may change everybody's.
@@ -167,15 +168,15 @@ impl Keepsakes {
         account: &AccountId,
         anybody: bool,
         (name, is_public): (Option<String>, Option<bool>),
-    ) -> Result<AssetInfo, AssetError> {
+    ) -> Result<AssetInfo, KeepsakeError> {
         let found = self.store.asset_find(id.to_owned()).await?;
-        let mut asset = found.filter(|asset| anybody || asset.account_id == *account).ok_or(AssetError::Missing)?;
+        let mut asset = found.filter(|asset| anybody || asset.account_id == *account).ok_or(KeepsakeError::Missing)?;
         asset.name = name.map_or(asset.name, |name| shown_name(&name));
         asset.is_public = is_public.unwrap_or(asset.is_public);
         if self.store.asset_update(asset.id.clone(), asset.name.clone(), asset.is_public).await? {
             Ok(asset)
         } else {
-            Err(AssetError::Missing)
+            Err(KeepsakeError::Missing)
         }
     }
 
@@ -183,8 +184,12 @@ impl Keepsakes {
     ///
     /// # Errors
     /// When it has none such, or the database is not available.
-    pub async fn throw_away(&self, id: &str, account: &AccountId) -> Result<(), AssetError> {
-        if self.store.asset_delete(account.clone(), id.to_owned()).await? { Ok(()) } else { Err(AssetError::Missing) }
+    pub async fn throw_away(&self, id: &str, account: &AccountId) -> Result<(), KeepsakeError> {
+        if self.store.asset_delete(account.clone(), id.to_owned()).await? {
+            Ok(())
+        } else {
+            Err(KeepsakeError::Missing)
+        }
     }
 }
 

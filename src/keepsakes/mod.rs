@@ -6,7 +6,7 @@ mod tiny;
 
 use std::sync::Arc;
 
-pub use assets::{AssetError, Upload};
+pub use assets::{KeepsakeError, Upload};
 pub use tiny::is_web_address;
 use tokio::sync::Semaphore;
 

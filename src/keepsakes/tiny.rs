@@ -2,10 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::Keepsakes;
+use super::{KeepsakeError, Keepsakes};
 use crate::{
     domain::{WalletId, tiny::TinyUrl},
-    store::StoreError,
+    store::{Refusal, StoreError},
 };
 
 /// The longest address, in bytes.
@@ -18,30 +18,35 @@ impl Keepsakes {
     ///
     /// # Errors
     /// When the wallet has too many, or the database is not available.
-    pub async fn shorten(&self, wallet: WalletId, url: String, endless: bool) -> Result<TinyUrl, StoreError> {
+    pub async fn shorten(&self, wallet: WalletId, url: String, endless: bool) -> Result<TinyUrl, KeepsakeError> {
         if let Some(made) = self.store.tiny_made(wallet.clone(), url.clone()).await? {
             return Ok(made);
         }
         let id = URL_SAFE_NO_PAD.encode(self.clock.bytes::<6>());
         let made = TinyUrl { id, wallet_id: wallet, url, endless, created_at: self.clock.now() };
-        self.store.tiny_create(made.clone(), MOST).await?;
-        Ok(made)
+        match self.store.tiny_create(made.clone(), MOST).await {
+            Ok(()) => Ok(made),
+            Err(StoreError::Refused(Refusal::Taken(_))) => {
+                Err(KeepsakeError::Refused("Unable to create tinyurl".to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What a short name stands for.
     ///
     /// # Errors
     /// When the database is not available.
-    pub async fn tiny(&self, id: &str) -> Result<Option<TinyUrl>, StoreError> {
-        self.store.tiny_find(id.to_owned()).await
+    pub async fn tiny(&self, id: &str) -> Result<Option<TinyUrl>, KeepsakeError> {
+        Ok(self.store.tiny_find(id.to_owned()).await?)
     }
 
     /// Forgets a short name of this wallet; false when it has none such.
     ///
     /// # Errors
     /// When the database is not available.
-    pub async fn forget_tiny(&self, wallet: &WalletId, id: &str) -> Result<bool, StoreError> {
-        self.store.tiny_delete(wallet.clone(), id.to_owned()).await
+    pub async fn forget_tiny(&self, wallet: &WalletId, id: &str) -> Result<bool, KeepsakeError> {
+        Ok(self.store.tiny_delete(wallet.clone(), id.to_owned()).await?)
     }
 }
 
