@@ -28,6 +28,7 @@ use crate::{
     http::{self, House},
     idempotency::Idempotency,
     jobs::{self, Workshop},
+    keepsakes::Keepsakes,
     ledger::{Ledger, LedgerError},
     observe::{AuditLog, JobBook, Metrics},
     settings::{Effective, Settings as Live, Values},
@@ -273,6 +274,7 @@ impl App {
         // a server that keeps nothing in its folder may have none
         let folder = if settings.data_dir.is_dir() { settings.data_dir.clone() } else { std::env::temp_dir() };
         let backup = Backup::new(store, parts.secrets.master.clone(), clock, folder);
+        let keepsakes = Keepsakes::new(parts.store.clone(), parts.clock.clone(), live.clone());
         let restart = Arc::new(Notify::new());
         let (stopping, stop_seen) = watch::channel(false);
         let house = House {
@@ -285,6 +287,7 @@ impl App {
             events,
             rules: http::rules(&table),
             idempotency,
+            keepsakes,
             settings: live,
             catalogue,
             stopping: stop_seen,

@@ -11,8 +11,9 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config", "trace"],
     &["settings"],
-    &["ledger", "accounts", "idempotency", "backup"],
-    &["lnurl", "events", "extensions", "observe"],
+    &["rates"],
+    &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
+    &["lnurl", "events", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];

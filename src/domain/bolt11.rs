@@ -25,6 +25,8 @@ pub struct Peek {
     pub text: String,
     /// Field `p`.
     pub payment_hash: PaymentHash,
+    /// What is asked, as far as that is an amount at all.
+    pub amount: Option<Msat>,
 }
 
 /// A payment request whose signature is right.
@@ -76,7 +78,8 @@ pub fn peek(text: &str) -> Result<Peek, NotAnInvoice> {
     let raw = SignedRawBolt11Invoice::from_str(&text).map_err(|error| NotAnInvoice(error.to_string()))?;
     let hash = raw.raw_invoice().payment_hash().ok_or_else(|| NotAnInvoice("it has no payment hash".into()))?;
     let bytes: &[u8; 32] = hash.0.as_ref();
-    Ok(Peek { payment_hash: PaymentHash::from(*bytes), text })
+    let amount = raw.raw_invoice().amount_pico_btc().and_then(|pico| i64::try_from(pico / 10).ok()).map(Msat);
+    Ok(Peek { payment_hash: PaymentHash::from(*bytes), text, amount })
 }
 
 /// Reads and checks the whole request, signature included.

@@ -298,6 +298,12 @@ pub const USERS: Fields = Fields(&[
     field("updated_at", "accounts.updated_at", Type::Time, false, true, false),
 ]);
 
+/// What lists of pictures know.
+pub const ASSETS: Fields = Fields(&[
+    field("name", "assets.name", Type::Text, true, true, true),
+    field("created_at", "assets.created_at", Type::Time, false, true, false),
+]);
+
 /// What lists of wallets know.
 pub const WALLETS: Fields = Fields(&[
     field("id", "wallets.id", Type::Text, true, true, true),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::{AccountId, Msat, WalletId, audit::AuditPolicy, tier::Tiers};
+use super::{AccountId, Msat, WalletId, asset::AssetPolicy, audit::AuditPolicy, fiat::RatePolicy, tier::Tiers};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -59,6 +59,10 @@ pub struct Limits {
     pub allowed_ips: Vec<IpNet>,
     /// A further bound to the requests of each address.
     pub address_rate: AddressRate,
+    /// Where exchange rates come from.
+    pub rates: RatePolicy,
+    /// What pictures users may keep here.
+    pub assets: AssetPolicy,
 }
 
 /// What registering by name and password takes beside them.
@@ -194,6 +198,8 @@ impl Default for Limits {
             blocked_ips: Vec::new(),
             allowed_ips: Vec::new(),
             address_rate: AddressRate::default(),
+            rates: RatePolicy::default(),
+            assets: AssetPolicy::default(),
         }
     }
 }

@@ -4,12 +4,14 @@
 //! types know of the store is how each is written into one column ([`mod@column`]).
 
 pub mod account;
+pub mod asset;
 pub mod audit;
 pub mod bolt11;
 pub mod column;
 pub mod credential;
 pub mod event;
 pub mod factor;
+pub mod fiat;
 pub mod filter;
 pub mod ids;
 pub mod journal;
@@ -20,6 +22,7 @@ pub mod payment;
 pub mod share;
 pub mod tier;
 pub mod time;
+pub mod tiny;
 pub mod wallet;
 
 pub use account::Account;

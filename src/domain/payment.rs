@@ -3,7 +3,7 @@
 use diesel::prelude::{Insertable, Queryable, Selectable};
 use serde_json::{Map, Value, json};
 
-use super::{AccountId, Msat, PaymentHash, PaymentId, Time, WalletId, column::text_enum};
+use super::{AccountId, Msat, PaymentHash, PaymentId, Time, WalletId, column::text_enum, fiat::Asked};
 
 text_enum! {
     /// What a caller is told of a payment. `success` and `failed` are final for outgoing payments.
@@ -201,6 +201,8 @@ pub struct Annotations {
     pub webhook: Option<String>,
     /// Who does it, where it is not the wallet's owner.
     pub by: Option<Author>,
+    /// What was asked for, where that is not satoshi.
+    pub asked: Option<Asked>,
 }
 
 /// Somebody who uses a wallet that its owner shared with him.

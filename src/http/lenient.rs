@@ -30,6 +30,27 @@ pub(super) fn opt_natural<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
+/// An amount of at least zero in a unit that is not known yet; `None` for null. What is no number is refused.
+pub(super) fn opt_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let number = crate::domain::fiat::decimal(&value).or_else(|| whole(&value).ok().map(Into::into));
+    match number {
+        None => Err(D::Error::custom(whole(&value).err().unwrap_or("value is not a valid integer|type_error.integer"))),
+        Some(number) if number.is_sign_negative() && !number.is_zero() => {
+            Err(D::Error::custom("ensure this value is greater than or equal to 0|value_error.number.not_ge"))
+        }
+        Some(_) => Ok(Some(value)),
+    }
+}
+
+/// An amount in whole satoshi, or what is wrong with it and of which kind that is.
+pub(super) fn satoshi(value: &Value) -> Result<i64, (&'static str, &'static str)> {
+    whole(value).map_err(|text| text.split_once('|').unwrap_or((text, "value_error")))
+}
+
 /// The same for a value that may be cleared: null is `Some(None)`; with `serde(default)`, absence is `None`.
 #[expect(clippy::option_option, reason = "absence keeps, null clears")]
 pub(super) fn change_natural<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {

@@ -9,10 +9,12 @@ mod admission;
 mod anonymous;
 mod answer;
 mod api_keys;
+mod assets;
 mod audit;
 mod auth;
 mod body;
 mod events;
+mod files;
 mod handed_out;
 mod idempotency;
 mod impersonation;
@@ -26,6 +28,8 @@ mod passkeys;
 mod payments;
 mod permission;
 mod problem;
+mod qr;
+mod rates;
 mod route;
 mod server;
 mod sessions;
@@ -37,6 +41,7 @@ mod spans;
 mod sso;
 mod system;
 mod tiers;
+mod tiny;
 mod totp;
 mod user_admin;
 mod users;
@@ -70,6 +75,7 @@ use crate::{
     domain::Time,
     events::Events,
     idempotency::Idempotency,
+    keepsakes::Keepsakes,
     ledger::Ledger,
     observe::{AuditLog, JobBook, Metrics},
     settings::Settings,
@@ -109,6 +115,8 @@ pub struct House {
     pub metrics_for: MetricsFor,
     /// What goes on in the background.
     pub jobs: JobBook,
+    /// Pictures, and short names for addresses.
+    pub keepsakes: Keepsakes,
     /// Copies of everything.
     pub backup: Backup,
     /// Is told when the server is to begin anew.
@@ -141,6 +149,10 @@ pub fn table() -> Vec<Route> {
         route::under("Sharing", sharing::routes()),
         route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
+        route::under("Exchange rates", rates::routes()),
+        route::under("Keepsakes", assets::routes()),
+        route::under("Keepsakes", tiny::routes()),
+        route::under("Keepsakes", qr::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Live updates", events::routes()),
         route::under("Tiers", tiers::routes()),

@@ -322,6 +322,16 @@ impl Answer for super::answer::EventStream {
         sketch.edit(|operation| operation.response("200", events));
     }
 }
+impl Answer for super::files::File {
+    fn describe(sketch: &mut Sketch) {
+        sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A file.")));
+    }
+}
+impl Answer for super::files::Streamed {
+    fn describe(sketch: &mut Sketch) {
+        sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A file.")));
+    }
+}
 impl<const STATUS: u16> Answer for super::answer::Elsewhere<STATUS> {
     fn describe(sketch: &mut Sketch) {
         let response = ResponseBuilder::new().description("Sends the browser on.");

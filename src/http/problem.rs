@@ -9,7 +9,7 @@ use actix_web::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{accounts::AccountError, ledger::LedgerError};
+use crate::{accounts::AccountError, ledger::LedgerError, rates::NoRate};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal;)*) => {
@@ -89,6 +89,8 @@ codes! {
     DatabaseUnavailable = "database_unavailable", 503;
     /// The login provider cannot be asked now.
     LoginProviderUnavailable = "login_provider_unavailable", 503;
+    /// No source of exchange rates answers now. Requests in satoshi need none.
+    RateUnavailable = "rate_unavailable", 503;
     /// The Lightning node cannot be reached now.
     FundingSourceUnavailable = "funding_source_unavailable", 503;
     /// The payment request cannot be read.
@@ -260,6 +262,12 @@ impl From<AccountError> for Problem {
             AccountError::ProviderDown(_) => Self::new(Code::LoginProviderUnavailable, text.clone()).because(&text),
             AccountError::Store(store) => store_problem(store.is_unavailable(), &text),
         }
+    }
+}
+
+impl From<NoRate> for Problem {
+    fn from(error: NoRate) -> Self {
+        Self::new(Code::RateUnavailable, error.to_string()).with("currency", error.currency.code())
     }
 }
 

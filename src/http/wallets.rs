@@ -187,6 +187,7 @@ async fn patch(
         lightning_address: None,
     };
     let wallet = house.accounts.patch_wallet(&caller.wallet.id, patch).await?;
+    house.ledger.forget_currency(&caller.wallet.id);
     Ok(Json(sharing::acted_on(&house, wallet, &caller).await?))
 }
 

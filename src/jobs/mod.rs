@@ -72,6 +72,9 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     of.book.begins("live updates", None);
     let events = of.events.clone();
     jobs.spawn(async move { events.run().await });
+    of.book.begins("exchange rates", None);
+    let rates = of.ledger.rates().clone();
+    jobs.spawn(async move { rates.run().await });
     of.book.begins("audit log", None);
     let audit = of.audit.clone();
     jobs.spawn(async move { audit.run().await });

@@ -1,10 +1,13 @@
 //! The super user adds money to a wallet or takes it.
 
-use serde_json::json;
+use serde_json::Value;
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, worth::noted_extra};
 use crate::{
-    domain::{Kind, Msat, Payment, PaymentHash, Status, WalletId, payment::NewPayment},
+    domain::{
+        Kind, Msat, Payment, PaymentHash, Status, WalletId,
+        payment::{Annotations, NewPayment},
+    },
     store::{Refusal, StoreError, types::Adjustment},
 };
 
@@ -42,6 +45,9 @@ impl Ledger {
         let now = self.clock.now();
         let (kind, memo) =
             if amount > Msat::ZERO { (Kind::TopUp, "Admin credit") } else { (Kind::Debit, "Admin debit") };
+        let quote = self.quote_of(&wallet).await;
+        let extra = reason.map(|reason| ("reason".to_owned(), Value::from(reason))).into_iter().collect();
+        let notes = Annotations { extra, ..Annotations::default() };
         let payment = NewPayment {
             wallet_id: wallet,
             kind,
@@ -60,7 +66,7 @@ impl Ledger {
             tag: None,
             extension: None,
             labels: "[]".to_owned(),
-            extra: reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })).to_string(),
+            extra: noted_extra(&notes, amount, quote),
             external_id: None,
             source: self.source.name().to_owned(),
             created_at: now,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, worth::noted_extra};
 use crate::{
     domain::{
         Kind, Msat, Payment, PaymentHash, Status, WalletId,
@@ -72,7 +72,8 @@ impl Ledger {
             })?;
         let now = self.clock.now();
         let notes = request.annotations;
-        let extra = json(&notes.stored_extra());
+        let quote = self.quote_of(&request.wallet).await;
+        let extra = noted_extra(&notes, request.amount, quote);
         let invoice = NewPayment {
             wallet_id: request.wallet,
             kind: Kind::Invoice,

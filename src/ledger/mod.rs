@@ -22,6 +22,7 @@ mod reconcile;
 mod records;
 mod spending;
 mod state;
+mod worth;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -40,6 +41,7 @@ use crate::{
     clock::Clock,
     domain::{Msat, Payment, PaymentHash, WalletId, limits::Limits},
     funding::{FundingSource, SourceDown},
+    rates::Rates,
     settings::Settings,
     store::Store,
     trace,
@@ -58,6 +60,9 @@ pub struct Ledger {
     vault: Vault,
     clock: Clock,
     settings: Settings,
+    rates: Rates,
+    /// Currencies of wallets.
+    currencies: Arc<worth::Currencies>,
     runtime: Handle,
     /// Rung after every commit that wrote to the outbox.
     bell: Arc<Notify>,
@@ -66,7 +71,9 @@ pub struct Ledger {
 impl Ledger {
     /// Puts the ledger together. Must be called on the runtime that is to carry its tasks.
     pub fn new(store: Store, source: Arc<dyn FundingSource>, vault: Vault, clock: Clock, settings: Settings) -> Self {
-        Self { store, source, vault, clock, settings, runtime: Handle::current(), bell: Arc::default() }
+        let rates = Rates::new(settings.clone(), clock.clone());
+        let (currencies, runtime, bell) = (Arc::default(), Handle::current(), Arc::default());
+        Self { store, source, vault, clock, settings, rates, currencies, runtime, bell }
     }
 
     /// The operator's limits, as they are now.

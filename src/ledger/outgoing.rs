@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Ledger, LedgerError, incoming::json};
+use super::{Ledger, LedgerError, incoming::json, worth::noted_extra};
 use crate::{
     domain::{
         Kind, Msat, Payment, PaymentHash, Status, WalletId,
         bolt11::{self, Invoice, Peek},
         credential::Spender,
+        fiat::Quote,
         payment::{Annotations, NewPayment},
     },
     store::{Refusal, StoreError, types::Transfer},
@@ -41,8 +42,9 @@ impl Ledger {
             return Err(LedgerError::OnlyIncoming);
         }
         let peek = bolt11::peek(&request.bolt11)?;
-        match self.pay_internally(&request, &peek).await {
-            Err(NotOurs) => self.pay_externally(request, &peek.text).await,
+        let quote = self.quote_of(&request.wallet).await;
+        match self.pay_internally(&request, &peek, quote).await {
+            Err(NotOurs) => self.pay_externally(request, &peek.text, quote).await,
             Ok(done) => done,
         }
     }
@@ -51,12 +53,17 @@ impl Ledger {
     ///
     /// It is recognised by the whole text, not by its payment hash: another node may wrap our hash
     /// into a request of its own, and paying that one is not paying ours.
-    async fn pay_internally(&self, request: &PayRequest, peek: &Peek) -> Result<Result<Payment, LedgerError>, NotOurs> {
+    async fn pay_internally(
+        &self,
+        request: &PayRequest,
+        peek: &Peek,
+        quote: Option<Quote>,
+    ) -> Result<Result<Payment, LedgerError>, NotOurs> {
         let payment = NewPayment {
             kind: Kind::Internal,
             status: Status::Success,
             checking_id: format!("internal_{}", peek.payment_hash),
-            ..self.outgoing(request, peek)
+            ..self.outgoing(request, peek, quote)
         };
         let transfer = Transfer { payment, bolt11: peek.text.clone() };
         let terms = self.limits().terms(true);
@@ -79,7 +86,12 @@ impl Ledger {
         })
     }
 
-    async fn pay_externally(&self, request: PayRequest, text: &str) -> Result<Payment, LedgerError> {
+    async fn pay_externally(
+        &self,
+        request: PayRequest,
+        text: &str,
+        quote: Option<Quote>,
+    ) -> Result<Payment, LedgerError> {
         let invoice = bolt11::parse(text)?;
         let amount = self.payable(&invoice)?;
         if request.fee_limit.is_some() && !self.source.capabilities().fee_limit {
@@ -91,8 +103,9 @@ impl Ledger {
         let service_fee = terms.service_fee.due(&request.wallet, amount).map_or(Msat::ZERO, |(_, fee)| fee);
         let most_fee = fee_limit.plus(service_fee).ok_or(LedgerError::InsufficientBalance)?;
         let hold = amount.plus(most_fee).ok_or(LedgerError::InsufficientBalance)?;
-        let peek = Peek { text: invoice.text.clone(), payment_hash: invoice.payment_hash.clone() };
-        let new = self.outgoing(&request, &peek);
+        let payment_hash = invoice.payment_hash.clone();
+        let peek = Peek { text: invoice.text.clone(), payment_hash, amount: Some(amount) };
+        let new = self.outgoing(&request, &peek, quote);
         let new = NewPayment {
             amount_msat: amount.negated(),
             fee_msat: most_fee,
@@ -147,7 +160,7 @@ impl Ledger {
     }
 
     /// The paying side's record, as far as it follows from the caller's request.
-    fn outgoing(&self, request: &PayRequest, peek: &Peek) -> NewPayment {
+    fn outgoing(&self, request: &PayRequest, peek: &Peek, quote: Option<Quote>) -> NewPayment {
         let now = self.clock.now();
         let notes = &request.annotations;
         NewPayment {
@@ -168,7 +181,7 @@ impl Ledger {
             tag: notes.tag(),
             extension: notes.extension.clone(),
             labels: json(&notes.labels),
-            extra: json(&notes.stored_extra()),
+            extra: noted_extra(notes, peek.amount.unwrap_or_default(), quote),
             external_id: notes.external_id.clone(),
             source: self.source.name().to_owned(),
             created_at: now,

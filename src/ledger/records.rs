@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Ledger, LedgerError};
 use crate::{
     domain::{
-        Msat, Payment, Time, WalletId,
+        AccountId, Msat, Payment, PaymentId, Time, WalletId,
         filter::Listing,
         payment::{AUTHOR_KEY, Scope},
         time::{DAY, HOUR},
@@ -94,6 +94,30 @@ impl Ledger {
     pub async fn page(&self, scope: Scope, listing: Listing) -> Result<(Vec<Payment>, i64), LedgerError> {
         let total = self.store.payment_total(scope.clone(), listing.clone(), self.clock.now()).await?;
         Ok((self.store.payment_list(scope, listing).await?, total))
+    }
+
+    /// The payments of a listing that come after a place, oldest first, at most so many.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn after(
+        &self,
+        scope: Scope,
+        listing: Listing,
+        place: (Time, PaymentId),
+        most: i64,
+    ) -> Result<Vec<Payment>, LedgerError> {
+        Ok(self.store.payment_after(scope, listing, place, most).await?)
+    }
+
+    /// All wallets that an account has or had, oldest first.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn wallets_of(&self, account: &AccountId) -> Result<Vec<WalletId>, LedgerError> {
+        let wallets = self.store.wallet_list(account.clone(), true).await?;
+        // a wallet that stands for somebody else's has no payments of its own
+        Ok(wallets.into_iter().filter(|wallet| wallet.source_wallet_id.is_none()).map(|wallet| wallet.id).collect())
     }
 
     /// Replaces a payment's labels.

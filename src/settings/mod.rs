@@ -12,6 +12,7 @@ mod key;
 mod kind;
 mod money;
 mod others;
+mod rates;
 mod rules;
 pub mod table;
 

@@ -8,25 +8,6 @@ use super::{
 /// More than anybody needs.
 pub(super) const MAX: i64 = 2_100_000_000_000_000;
 
-pub(super) const RATES: &[Key] = &[
-    stored("lnbits_exchange_rate_cache_seconds", Kind::Int(0, MAX), "60", "How long a rate is remembered."),
-    stored("lnbits_exchange_history_size", Kind::Int(0, MAX), "60", "How many rates are kept."),
-    stored(
-        "lnbits_exchange_history_refresh_interval_seconds",
-        Kind::Int(0, MAX),
-        "300",
-        "How often rates are asked for.",
-    ),
-    stored("lnbits_price_aggregator_enabled", Kind::Flag, "true", "Is one service asked instead of many?"),
-    stored("lnbits_price_aggregator_url", Kind::Url, r#""https://price.lnbits.com""#, "That service."),
-    stored(
-        "lnbits_exchange_rate_providers",
-        Kind::Objects,
-        "[]",
-        "Services that know rates: `{name, api_url, path, exclude_to, ticker_conversion}`.",
-    ),
-];
-
 pub(super) const NOTIFICATIONS: &[Key] = &[
     stored("lnbits_nostr_notifications_enabled", Kind::Flag, "false", "Messages by Nostr?"),
     stored("lnbits_nostr_notifications_private_key", Kind::Text(4000), r#""""#, "The key that signs them.").secret(),
@@ -283,18 +264,6 @@ pub(super) const MORE: &[Key] = &[
     stored("lnbits_blockexplorer_in_user_menu", Kind::Flag, "false", "Its place in the menu."),
     stored("lnbits_blockexplorer_electrum_url", Kind::Text(2000), "null", "The server that it asks."),
     stored("lnbits_blockexplorer_network", Kind::Text(20), r#""main""#, "The network that it shows."),
-    stored("lnbits_max_asset_size_mb", Kind::Number(0.0, 1_000_000.0), "2.5", "The largest file."),
-    stored(
-        "lnbits_assets_allowed_mime_types",
-        Kind::List(Item::Text),
-        r#"["image/png","image/jpeg","image/jpg","image/heic","image/heif","heic","heif"]"#,
-        "Types of files.",
-    ),
-    stored("lnbits_asset_thumbnail_width", Kind::Int(1, 256), "128", "The width of a small copy."),
-    stored("lnbits_asset_thumbnail_height", Kind::Int(1, 256), "128", "Its height."),
-    stored("lnbits_asset_thumbnail_format", Kind::Text(20), r#""png""#, "Its type."),
-    stored("lnbits_max_assets_per_user", Kind::Int(0, MAX), "10", "Files of each user."),
-    stored("lnbits_assets_no_limit_users", Kind::List(Item::Id), "[]", "Users with as many as they like."),
     stored("lnbits_admin_extensions", Kind::List(Item::Text), "[]", "Extensions for the super user alone."),
     stored("lnbits_user_default_extensions", Kind::List(Item::Text), "[]", "Extensions that new users have."),
     stored("lnbits_extensions_deactivate_all", Kind::Flag, "false", "Are extensions off?"),

@@ -9,7 +9,7 @@ use super::{
     Effective, audit,
     key::{Key, now, stored},
     kind::{Item, Kind, network},
-    money, others,
+    money, others, rates,
 };
 use crate::{
     config::{
@@ -26,12 +26,13 @@ pub const GROUPS: &[(&str, &[Key])] = &[
     ("Payments, fees, limits", money::PAYMENTS),
     ("Security and rates", money::SECURITY),
     ("Site and wallets", money::SITE),
-    ("Exchange rates", others::RATES),
+    ("Exchange rates", rates::RATES),
     ("Audit", audit::AUDIT),
     ("Notifications", others::NOTIFICATIONS),
     (FUNDING, others::FUNDING),
     ("Fiat providers", others::FIAT),
-    ("Node, assets, extensions", others::MORE),
+    ("Assets", rates::ASSETS),
+    ("Node, extensions", others::MORE),
 ];
 
 /// The group that a reset leaves alone.

@@ -19,6 +19,7 @@ use crate::{
         Account, AccountId, CredentialId, Kind, Msat, Payment, PaymentHash, PaymentId, SessionId, Status, Time, Wallet,
         WalletId,
         account::{Identity, Session},
+        asset::AssetInfo,
         audit::{AuditLine, ChainKey, Verdict},
         credential::{Acl, Budget, Credential, CredentialKind},
         event::Event,
@@ -28,6 +29,7 @@ use crate::{
         payment::{NewPayment, Scope},
         share::{OpenShare, Share},
         tier::TierOrder,
+        tiny::TinyUrl,
         wallet::WalletPatch,
     },
     trace,
@@ -358,6 +360,30 @@ operations! {
     read event_last() -> i64 = events::last;
     /// Forgets events older than this.
     write event_forget(before: Time) -> () = events::forget;
+
+    /// Reads the payments of a listing that come after a place, oldest first: the place is a payment's time and number.
+    read payment_after(scope: Scope, listing: Listing, after: (Time, PaymentId), most: i64) -> Vec<Payment> = payments::after;
+
+    /// Makes a short name, unless its wallet has so many.
+    write tiny_create(url: TinyUrl, most: i64) -> () = keepsakes::tiny_create;
+    /// Reads what a short name stands for.
+    read tiny_find(id: String) -> Option<TinyUrl> = keepsakes::tiny_find;
+    /// Reads the short name that a wallet made of an address.
+    read tiny_made(wallet: WalletId, url: String) -> Option<TinyUrl> = keepsakes::tiny_made;
+    /// Forgets a short name of a wallet; false when it has none such.
+    write tiny_delete(wallet: WalletId, id: String) -> bool = keepsakes::tiny_delete;
+    /// Keeps a picture, unless its account has so many.
+    write asset_create(info: AssetInfo, data: Vec<u8>, most: Option<i64>) -> () = keepsakes::asset_create;
+    /// Reads what is known of a picture.
+    read asset_find(id: String) -> Option<AssetInfo> = keepsakes::asset_find;
+    /// Reads a picture's file.
+    read asset_data(id: String) -> Option<Vec<u8>> = keepsakes::asset_data;
+    /// Reads a page of an account's pictures and how many there are.
+    read asset_page(account: AccountId, listing: Listing) -> (Vec<AssetInfo>, i64) = keepsakes::asset_page;
+    /// Changes what a picture is called and who sees it; false when there is none such.
+    write asset_update(id: String, name: String, is_public: bool) -> bool = keepsakes::asset_update;
+    /// Throws a picture of an account away; false when it has none such.
+    write asset_delete(account: AccountId, id: String) -> bool = keepsakes::asset_delete;
 
     /// Counts payments by kind and state.
     read payment_states() -> Vec<(Kind, Status, i64)> = check::states;

@@ -386,3 +386,28 @@ diesel::table! {
         booked_id -> Nullable<BigInt>,
     }
 }
+
+diesel::table! {
+    tiny_urls (id) {
+        id -> Text,
+        wallet_id -> Text,
+        url -> Text,
+        endless -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    assets (id) {
+        id -> Text,
+        account_id -> Text,
+        mime_type -> Text,
+        name -> Text,
+        is_public -> Bool,
+        size_bytes -> BigInt,
+        thumbnail -> Binary,
+        thumbnail_type -> Text,
+        created_at -> BigInt,
+        data -> Binary,
+    }
+}

@@ -13,6 +13,7 @@ use super::super::{
     lenient,
     permission::{Caller, WalletReceiveOrSend},
     problem::Problem,
+    rates,
     route::{Route, route},
     shapes::PaymentShape,
     totp,
@@ -20,6 +21,7 @@ use super::super::{
 use crate::{
     domain::{
         Msat,
+        fiat::{self, Asked},
         ids::{array_from_hex, from_hex},
         names::is_external_id,
         payment::Annotations,
@@ -48,10 +50,11 @@ struct NewPayment {
     /// The invoice to pay.
     #[serde(default, alias = "payment_request", deserialize_with = "lenient::opt_text")]
     bolt11: Option<String>,
-    /// Satoshi to receive: a whole number of at least 1.
-    #[serde(default, deserialize_with = "lenient::opt_natural")]
-    amount: Option<i64>,
-    /// Only `sat`.
+    /// What to receive: a whole number of satoshi, at least 1; or of the currency that `unit` names.
+    #[serde(default, deserialize_with = "lenient::opt_amount")]
+    #[schema(value_type = f64)]
+    amount: Option<Value>,
+    /// `sat`, or one of `GET /api/v1/currencies`; whole satoshi are asked for then, rounded down.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     unit: Option<String>,
     /// What the invoice is for: at most 639 bytes. The server's name when absent.
@@ -112,7 +115,9 @@ async fn create(
         if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
             admission::takes(&house, &caller.principal, Capability::Webhooks)?;
         }
-        let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new)? };
+        let (amount, in_fiat) = amount(&house, &new).await?;
+        let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new, amount)? };
+        asked.annotations.asked = in_fiat;
         asked.annotations.by = caller.author();
         house.ledger.create_invoice(asked).await?
     };
@@ -123,12 +128,25 @@ fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
     bolt11.filter(|text| !text.is_empty()).ok_or_else(|| Problem::invalid("Missing BOLT11 invoice"))
 }
 
-fn invoice(wallet: crate::domain::WalletId, new: NewPayment) -> Result<InvoiceRequest, Problem> {
-    if new.unit.as_deref().is_some_and(|unit| !unit.eq_ignore_ascii_case("sat")) {
-        return Err(Problem::field("unit", "The provided unit is not supported", "value_error"));
-    }
-    let sat = new.amount.ok_or_else(|| Problem::field("amount", "field required", "value_error.missing"))?;
-    let amount = Msat::from_sat(sat).unwrap_or(Msat::MAX);
+/// How much is asked for, and in which currency where that is not satoshi. Only then may this wait for a rate.
+async fn amount(house: &House, new: &NewPayment) -> Result<(Msat, Option<Asked>), Problem> {
+    let given = || new.amount.as_ref().ok_or_else(|| Problem::field("amount", "field required", "value_error.missing"));
+    let unit = new.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty() && !unit.eq_ignore_ascii_case("sat"));
+    let Some(unit) = unit else {
+        let sat = lenient::satoshi(given()?).map_err(|(text, kind)| Problem::field("amount", text, kind))?;
+        return Ok((Msat::from_sat(sat).unwrap_or(Msat::MAX), None));
+    };
+    let currency = rates::allowed(house, unit)
+        .ok_or_else(|| Problem::field("unit", "The provided unit is not supported", "value_error"))?;
+    let amount = fiat::decimal(given()?)
+        .ok_or_else(|| Problem::field("amount", "value is not a valid float", "type_error.float"))?;
+    let quote =
+        house.ledger.rates().price(currency).await.map_err(|error| Problem::from(error).with("status", "failed"))?;
+    let sat = quote.price.sat(amount).and_then(Msat::from_sat).unwrap_or(Msat::MAX);
+    Ok((sat, Some(Asked { quote, amount })))
+}
+
+fn invoice(wallet: crate::domain::WalletId, new: NewPayment, amount: Msat) -> Result<InvoiceRequest, Problem> {
     if new.memo.as_ref().is_some_and(|memo| memo.len() > MEMO_MAX) {
         let text = format!("ensure this value has at most {MEMO_MAX} bytes");
         return Err(Problem::field("memo", &text, "value_error.any_str.max_length"));
@@ -186,6 +204,7 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         extension: new.extension,
         webhook,
         by: None,
+        asked: None,
     })
 }
 

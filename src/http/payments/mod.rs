@@ -3,6 +3,7 @@
 mod create;
 mod decode;
 mod notes;
+mod papers;
 mod read;
 mod stats;
 
@@ -13,6 +14,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(read::routes());
     routes.extend(notes::routes());
     routes.extend(stats::routes());
+    routes.extend(papers::routes());
     routes.extend(decode::routes());
     routes
 }

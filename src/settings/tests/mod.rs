@@ -37,6 +37,12 @@ fn what_is_put_into_force_is_what_is_shown() {
             ("lnbits_rate_limit_unit", _) => json!("hour"),
             ("lnbits_default_accounting_currency", _) => json!("CHF"),
             ("lnbits_allowed_currencies", _) => json!(["CHF"]),
+            ("satchel_rates", _) => json!("fixed:EUR=65000"),
+            ("lnbits_asset_thumbnail_format", _) => json!("webp"),
+            ("lnbits_assets_no_limit_users", _) => json!(["0123456789abcdef0123456789abcdef"]),
+            ("lnbits_exchange_rate_providers", _) => json!([
+                { "name": "n", "api_url": "https://a.example", "path": "$.a", "exclude_to": [], "ticker_conversion": [] }
+            ]),
             ("nostr_absolute_request_urls", _) => json!(["https://a.example"]),
             ("lnbits_register_one_time_activation_codes", _) => json!(["abc"]),
             (_, "boolean") => json!(!read(&Effective::default()).as_bool().unwrap()),
@@ -85,6 +91,6 @@ fn variables_give_defaults_and_are_checked() {
 
 #[test]
 fn written_defaults_of_lists_are_lists() {
-    let list = table::find("lnbits_assets_allowed_mime_types").map(written);
-    assert_eq!(list.and_then(|list| list.get(0).cloned()), Some(json!("image/png")));
+    let list = table::find("lnbits_wallet_lightning_address_blacklist").map(written);
+    assert_eq!(list.and_then(|list| list.get(0).cloned()), Some(json!("admin")));
 }

@@ -14,6 +14,7 @@ pub(in crate::store) mod events;
 pub(in crate::store) mod factors;
 pub(in crate::store) mod idempotency;
 pub(in crate::store) mod identities;
+pub(in crate::store) mod keepsakes;
 mod kept;
 pub(in crate::store) mod ledger;
 mod listing;

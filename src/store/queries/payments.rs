@@ -3,7 +3,7 @@
 use diesel::{
     dsl::sql,
     prelude::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, SelectableHelper},
-    sql_types::BigInt,
+    sql_types::{BigInt, Bool},
 };
 use diesel_async::RunQueryDsl;
 
@@ -78,6 +78,28 @@ pub(in crate::store) async fn list(
     let order = order(listing, NEWEST_FIRST);
     let page = OnPage { within: Within(scope), matches: Matches(listing), order: &order };
     Ok(payments::table.filter(page).select(Payment::as_select()).order(order.clone()).load(conn).await?)
+}
+
+/// The whole server's in the order of writing, else by time: each has an index that finds the place at once.
+pub(in crate::store) async fn after(
+    conn: &mut Conn,
+    scope: &Scope,
+    listing: &Listing,
+    (time, id): &(Time, PaymentId),
+    most: &i64,
+) -> Result<Vec<Payment>, StoreError> {
+    let matching = payments::table.filter(Within(scope)).filter(Matches(listing)).select(Payment::as_select());
+    if *scope == Scope::All {
+        let later = matching.filter(payments::id.gt(*id)).order(payments::id);
+        return Ok(later.limit(*most).load(conn).await?);
+    }
+    let later = sql::<Bool>("(payments.created_at, payments.id) > (")
+        .bind::<BigInt, _>(*time)
+        .sql(", ")
+        .bind::<BigInt, _>(*id)
+        .sql(")");
+    let later = matching.filter(later).order((payments::created_at, payments::id));
+    Ok(later.limit(*most).load(conn).await?)
 }
 
 pub(in crate::store) async fn count(conn: &mut Conn, scope: &Scope, listing: &Listing) -> Result<i64, StoreError> {

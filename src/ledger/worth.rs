@@ -1,0 +1,87 @@
+//! What payments are worth in their wallets' currencies, noted as they are made.
+//!
+//! Nothing here waits for a web service: the price is what is known at that moment, and where none is known none is
+//! noted. A wallet's currency is remembered for a few seconds, so that payments do not read it each time.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::Ledger;
+use crate::{
+    domain::{
+        Msat, WalletId,
+        fiat::{Currency, Quote, Source, VALUE_KEYS},
+        payment::Annotations,
+    },
+    rates::Rates,
+};
+
+/// How long a wallet's currency is remembered that another server may have changed.
+const KEPT: Duration = Duration::from_secs(5);
+/// How many wallets' currencies are remembered.
+const MOST: usize = 10_000;
+
+/// Currencies of wallets, each with when it was read.
+#[derive(Default)]
+pub(super) struct Currencies(Mutex<HashMap<WalletId, (Option<Currency>, Duration)>>);
+
+impl Ledger {
+    /// The exchange rates.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    /// Looks a wallet's currency up anew next time.
+    pub fn forget_currency(&self, wallet: &WalletId) {
+        self.currencies.0.lock().unwrap_or_else(PoisonError::into_inner).remove(wallet);
+    }
+
+    /// What the wallet's currency costs, if it has one and that is known.
+    pub(super) async fn quote_of(&self, wallet: &WalletId) -> Option<Quote> {
+        if self.limits().rates.source == Source::Off {
+            return None;
+        }
+        self.rates.known(self.currency_of(wallet).await?)
+    }
+
+    async fn currency_of(&self, wallet: &WalletId) -> Option<Currency> {
+        let now = self.clock.elapsed();
+        let remembered = self.currencies.0.lock().unwrap_or_else(PoisonError::into_inner).get(wallet).copied();
+        if let Some((currency, at)) = remembered
+            && now.saturating_sub(at) < KEPT
+        {
+            return currency;
+        }
+        // without the currency the payment goes on; only the note is missing
+        let found = self.store.wallet_find(wallet.clone()).await.ok()??;
+        let currency = found.currency.as_deref().and_then(Currency::parse);
+        let mut kept = self.currencies.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        kept.insert(wallet.clone(), (currency, now));
+        currency
+    }
+}
+
+/// A payment's `extra` as JSON: what the caller attached, and what the amount is worth by this quote.
+pub(super) fn noted_extra(notes: &Annotations, amount: Msat, quote: Option<Quote>) -> String {
+    let mut extra = notes.stored_extra();
+    for key in VALUE_KEYS {
+        extra.remove(key);
+    }
+    if let Some(quote) = quote {
+        quote.note_value(amount, &mut extra);
+    }
+    if let Some(asked) = notes.asked {
+        if quote.is_some_and(|quote| quote.currency == asked.quote.currency) {
+            asked.note_as_value(&mut extra);
+        } else {
+            asked.note(&mut extra);
+        }
+    }
+    super::incoming::json(&extra)
+}
