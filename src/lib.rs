@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod keepsakes;
 pub mod ledger;
 pub mod observe;
+pub mod outbound;
 pub mod rates;
 pub mod settings;
 pub mod store;

@@ -9,7 +9,7 @@ use std::{
 /// The floors of the house, from the ground up. A module may use what is on its own floor and below.
 const FLOORS: &[&[&str]] = &[
     &["domain"],
-    &["store", "funding", "clock", "vault", "config", "trace"],
+    &["store", "funding", "clock", "vault", "config", "trace", "outbound"],
     &["settings"],
     &["rates"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
