@@ -76,7 +76,8 @@ async fn get(policy: &Policy, url: String) -> Result<Reply, OutboundError> {
 async fn a_reply_has_status_headers_and_body() {
     let (address, _) = server(|_| "HTTP/1.1 418 No\r\nx-a: b\r\ncontent-length: 2\r\n\r\nhi".to_owned()).await;
     let reply = get(&open(), format!("http://{address}/path")).await.unwrap();
-    assert_eq!((reply.status, reply.body.as_slice(), &reply.headers["x-a"]), (418, b"hi".as_slice(), &"b"));
+    assert_eq!((reply.status, reply.body.as_slice()), (418, b"hi".as_slice()));
+    assert_eq!(reply.headers["x-a"], "b");
     assert!(!reply.is_success());
 }
 
