@@ -1,6 +1,7 @@
 //! Accounts: who somebody is, what his credentials allow, and which wallets are his.
 
 pub mod acl;
+mod addresses;
 mod anonymous;
 mod credentials;
 mod delegation;

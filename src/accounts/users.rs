@@ -16,8 +16,7 @@ use crate::{
         Account, AccountId, Time, Wallet, WalletId,
         filter::Listing,
         ids::to_hex,
-        names::{is_email, is_external_id, is_lightning_address, is_username},
-        wallet::WalletPatch,
+        names::{is_email, is_external_id, is_username},
     },
     store::{Refusal, StoreError, types::Deletion},
 };
@@ -271,23 +270,7 @@ impl Accounts {
         address: &str,
     ) -> Result<WalletWithKeys, AccountError> {
         let wallet = self.wallet_of_user(by, id, wallet).await?;
-        let refused = |text: &str| Err(AccountError::invalid(text));
-        if wallet.deleted || wallet.source_wallet_id.is_some() {
-            return refused("Lightning Address can only be set for active wallets.");
-        }
-        let address = address.trim().to_lowercase();
-        match () {
-            () if address.is_empty() => refused("Lightning Address is required."),
-            () if address.contains('+') => refused("Lightning Address cannot include tags."),
-            () if address.contains('@') => refused("Enter only the Lightning Address name before @."),
-            () if !is_lightning_address(&address) => {
-                refused("Lightning Address can only contain lowercase letters, numbers, dash, underscore, and dot.")
-            }
-            () => {
-                let patch = WalletPatch { lightning_address: Some(address), ..WalletPatch::default() };
-                self.patch_wallet(&wallet.id, patch).await
-            }
-        }
+        self.set_address(&wallet, address).await
     }
 
     /// Deletes a wallet of somebody's account, or all of them; answers how many. Their money stays in the books.

@@ -16,6 +16,7 @@ pub mod filter;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod lnurl;
 pub mod money;
 pub mod names;
 pub mod payment;

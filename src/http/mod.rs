@@ -19,6 +19,7 @@ mod handed_out;
 mod idempotency;
 mod impersonation;
 mod lenient;
+mod lnurl;
 mod nostr;
 mod observe;
 mod openapi;
@@ -77,6 +78,7 @@ use crate::{
     idempotency::Idempotency,
     keepsakes::Keepsakes,
     ledger::Ledger,
+    lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
     settings::Settings,
 };
@@ -117,6 +119,8 @@ pub struct House {
     pub jobs: JobBook,
     /// Pictures, and short names for addresses.
     pub keepsakes: Keepsakes,
+    /// What others offer by LNURL.
+    pub lnurl: Lnurl,
     /// Copies of everything.
     pub backup: Backup,
     /// Is told when the server is to begin anew.
@@ -149,6 +153,8 @@ pub fn table() -> Vec<Route> {
         route::under("Sharing", sharing::routes()),
         route::under("Sharing", operators::routes()),
         route::under("Payments", payments::routes()),
+        route::under("LNURL", lnurl::routes()),
+        route::under("LNURL", lnurl::served()),
         route::under("Exchange rates", rates::routes()),
         route::under("Keepsakes", assets::routes()),
         route::under("Keepsakes", tiny::routes()),

@@ -100,6 +100,9 @@ struct PatchWallet {
     currency: Option<String>,
     #[serde(default, deserialize_with = "lenient::opt_flag")]
     pinned: Option<bool>,
+    /// The part of the lightning address before the `@`, where the operator lets owners choose.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    lightning_address: Option<String>,
 }
 
 async fn read(Caller(caller): Caller<WalletRead>, house: Data<House>) -> Result<Json<OwnWallet>, Problem> {
@@ -186,6 +189,9 @@ async fn patch(
         pinned: new.pinned,
         lightning_address: None,
     };
+    if let Some(address) = new.lightning_address.filter(|address| !address.is_empty()) {
+        house.accounts.choose_address(&caller.wallet.id, &address).await?;
+    }
     let wallet = house.accounts.patch_wallet(&caller.wallet.id, patch).await?;
     house.ledger.forget_currency(&caller.wallet.id);
     Ok(Json(sharing::acted_on(&house, wallet, &caller).await?))

@@ -22,7 +22,7 @@ pub struct InvoiceRequest {
     pub wallet: WalletId,
     /// How much, in whole msat.
     pub amount: Msat,
-    /// In words; `None` takes the server's name.
+    /// In words; `None` takes the server's name. Beside a description hash it is only recorded.
     pub memo: Option<String>,
     /// SHA-256 of a description that is given elsewhere.
     pub description_hash: Option<[u8; 32]>,
@@ -57,10 +57,12 @@ impl Ledger {
                 return Err(LedgerError::BalanceAbove { most });
             }
         }
-        let memo = request.memo.unwrap_or_else(|| limits.site_title.clone());
         let (memo, description) = match request.description_hash {
-            Some(hash) => (String::new(), Description::Hash(hash)),
-            None => (memo.clone(), Description::Text(memo)),
+            Some(hash) => (request.memo.unwrap_or_default(), Description::Hash(hash)),
+            None => {
+                let memo = request.memo.unwrap_or_else(|| limits.site_title.clone());
+                (memo.clone(), Description::Text(memo))
+            }
         };
         let default_expiry = u64::try_from(limits.invoice_expiry_seconds).unwrap_or(3600);
         let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);

@@ -27,6 +27,8 @@ pub struct PayRequest {
     pub bolt11: String,
     /// The most that routing may cost; the operator's cap holds besides.
     pub fee_limit: Option<Msat>,
+    /// What it is for; `None` takes the words of the payment request.
+    pub memo: Option<String>,
     /// What the caller attaches.
     pub annotations: Annotations,
     /// What bounds the payment beside the wallet's balance.
@@ -111,7 +113,7 @@ impl Ledger {
             fee_msat: most_fee,
             hold_msat: hold,
             fee_limit_msat: fee_limit,
-            memo: invoice.description.clone(),
+            memo: request.memo.clone().unwrap_or_else(|| invoice.description.clone()),
             expires_at: invoice.expires_at,
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
             ..new

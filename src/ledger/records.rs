@@ -79,6 +79,15 @@ impl Ledger {
         Ok(mine.find(Payment::is_outgoing).unwrap_or(first))
     }
 
+    /// The invoice of this payment hash, whoever's it is.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn issued(&self, hash: &str) -> Result<Option<Payment>, LedgerError> {
+        let found = self.store.payment_by_name(hash.to_owned()).await?;
+        Ok(found.into_iter().find(|payment| payment.kind == crate::domain::Kind::Invoice))
+    }
+
     /// A page of payments, newest first unless the listing says otherwise.
     ///
     /// # Errors

@@ -221,10 +221,10 @@ pub(super) const SECURITY: &[Key] = &[
         all.limits.tiers.trusted_proxies = read_networks(value);
         Ok(())
     }, "Reverse proxies whose word on a request's origin is taken.").by_flag(),
-    stored("lnbits_callback_url_rules", Kind::List(Item::Text), r#"["https?://([a-zA-Z0-9.-]+\\.[a-zA-Z]{2,})(:\\d+)?"]"#, "Regular expressions of origins that callbacks may go to."),
+    field!("lnbits_callback_url_rules", Kind::List(Item::Text), limits.lnurl.callback_rules, texts, "Regular expressions of where callbacks of LNURL services may go: one must fit the origin or the whole URL."),
     stored("lnbits_callback_allow_private_ips", Kind::Flag, "false", "May callbacks go to private addresses?"),
-    stored("lnbits_lnurl_redirect_url_rules", Kind::List(Item::Text), "[]", "Regular expressions of what LNURLs may redirect to."),
-    stored("lnbits_lnurl_allow_private_ips", Kind::Flag, "false", "May LNURLs lead to private addresses?"),
+    field!("lnbits_lnurl_redirect_url_rules", Kind::List(Item::Text), limits.lnurl.redirect_rules, texts, "Regular expressions of what LNURL services may redirect to: one must fit the origin or the whole URL."),
+    field!("lnbits_lnurl_allow_private_ips", Kind::Flag, limits.lnurl.allow_private, flag, "May LNURLs lead to private addresses, and to those without encryption?"),
 ];
 
 pub(super) const SITE: &[Key] = &[

@@ -194,11 +194,12 @@ const USERS: &[Key] = &[
         "\"extension_first\"",
         "Who answers for lightning addresses.",
     ),
-    stored(
+    field!(
         "lnbits_allow_custom_wallet_lightning_addresses",
         Kind::Flag,
-        "false",
-        "May users choose lightning addresses?",
+        limits.lnurl.own_addresses,
+        flag,
+        "May users choose lightning addresses?"
     ),
     stored("lnbits_charge_wallet_lightning_addresses", Kind::Flag, "false", "Do lightning addresses cost something?"),
     stored(
@@ -207,11 +208,12 @@ const USERS: &[Key] = &[
         "1000",
         "What a lightning address costs.",
     ),
-    stored(
+    field!(
         "lnbits_wallet_lightning_address_blacklist",
         Kind::List(Item::Text),
-        r#"["admin","info","support","help","security"]"#,
-        "Names that no lightning address has.",
+        limits.lnurl.reserved_names,
+        texts,
+        "Words that no lightning address which a user chooses has among its parts."
     ),
     stored("cleanup_wallets_days", Kind::Int(0, 36_500), "90", "When unused wallets may be cleaned up."),
 ];

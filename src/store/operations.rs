@@ -227,6 +227,8 @@ operations! {
     read wallet_find(id: WalletId) -> Option<Wallet> = wallets::find;
     /// Reads the wallet that has this key hash, with its owner.
     read wallet_by_key(hash: Vec<u8>) -> Option<(Wallet, Account)> = wallets::by_key;
+    /// Reads the wallet that has this lightning address, unless it was deleted.
+    read wallet_by_address(name: String) -> Option<Wallet> = wallets::by_address;
     /// Reads an account's wallets, oldest first; deleted ones only when asked.
     read wallet_list(account: AccountId, deleted: bool) -> Vec<Wallet> = wallets::list;
     /// Reads a page of an account's wallets and how many there are.

@@ -108,7 +108,7 @@ async fn create(
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
         let annotations = Annotations { by: caller.author(), ..annotations(new)? };
         let (wallet, spender) = (caller.wallet.id.clone(), caller.principal.policy.spender());
-        let asked = PayRequest { wallet, bolt11, fee_limit, annotations, spender, once };
+        let asked = PayRequest { wallet, bolt11, fee_limit, annotations, spender, memo: None, once };
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
@@ -159,11 +159,13 @@ fn invoice(wallet: crate::domain::WalletId, new: NewPayment, amount: Msat) -> Re
         }
         Some(seconds) => u64::try_from(seconds).ok(),
     };
+    let hash = description_hash(&new)?;
     Ok(InvoiceRequest {
         wallet,
         amount,
-        memo: new.memo.clone().filter(|memo| !memo.is_empty()),
-        description_hash: description_hash(&new)?,
+        // the invoice of a hash has no memo
+        memo: new.memo.clone().filter(|memo| !memo.is_empty() && hash.is_none()),
+        description_hash: hash,
         expiry_seconds,
         annotations: annotations(new)?,
         once: None,

@@ -35,6 +35,11 @@ pub(in crate::store) async fn by_key(conn: &mut Conn, hash: &Vec<u8>) -> Result<
     Ok(with_owner.filter(wallets::invoice_key_hash.eq(hash)).select(columns).first(conn).await.optional()?)
 }
 
+pub(in crate::store) async fn by_address(conn: &mut Conn, name: &String) -> Result<Option<Wallet>, StoreError> {
+    let living = wallets::table.filter(wallets::lightning_address.eq(name)).filter(wallets::deleted.eq(false));
+    Ok(living.select(Wallet::as_select()).first(conn).await.optional()?)
+}
+
 pub(in crate::store) async fn list(
     conn: &mut Conn,
     account: &AccountId,
