@@ -17,6 +17,7 @@ mod harness;
 mod http;
 mod keepsakes;
 mod ledger;
+mod lnurl;
 mod observe;
 mod pages;
 mod papers;

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::world::Subject;
 
+/// A link that nobody has to be asked about.
+const LOGIN: &str =
+    "keyauth://service.example/login?tag=login&k1=e2af6254a8df433264fa23f67eb8188635d15ce883e8fc020989d5f82ae6f11e";
+
 /// A request that its rightful caller gets a success for.
 pub(super) struct Sample {
     /// The operation as an access list names it.
@@ -309,6 +313,28 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /api/v1/tinyurl/{tinyurl_id}", |_| "/api/v1/tinyurl/abcdefgh".into()),
     plain("DELETE /api/v1/tinyurl/{tinyurl_id}", |_| "/api/v1/tinyurl/abcdefgh".into()),
     plain("GET /t/{tinyurl_id}", |_| "/t/abcdefgh".into()),
+    with("POST /api/v1/lnurlscan", |_| "/api/v1/lnurlscan".into(), |_| json!({ "lnurl": LOGIN })),
+    plain("GET /api/v1/lnurlscan/{code}", |_| {
+        format!("/api/v1/lnurlscan/{}", satchel::lnurl::code::encode(&LOGIN.replace("keyauth", "https")).unwrap())
+    }),
+    with(
+        "POST /api/v1/payments/lnurl",
+        |_| "/api/v1/payments/lnurl".into(),
+        |_| json!({ "lnurl": "me@127.0.0.1:1", "amount": 1000 }),
+    ),
+    with(
+        "POST /api/v1/lnurlauth",
+        |_| "/api/v1/lnurlauth".into(),
+        |_| json!({ "callback": "https://127.0.0.1:1/login", "k1": "00".repeat(32) }),
+    ),
+    with(
+        "POST /api/v1/payments/{payment_request}/pay-with-nfc",
+        |s| format!("/api/v1/payments/{}/pay-with-nfc", s.open),
+        |_| json!({ "lnurl_w": "lnurlw://127.0.0.1:1/card" }),
+    ),
+    plain("GET /.well-known/lnurlp/{username}", |_| "/.well-known/lnurlp/nobody".into()),
+    plain("GET /api/v1/lnurl/wallet/{username}/cb", |_| "/api/v1/lnurl/wallet/nobody/cb?amount=1000".into()),
+    plain("GET /api/v1/lnurl/verify/{payment_hash}", |_| format!("/api/v1/lnurl/verify/{}", "00".repeat(32))),
     plain("GET /api/v1/qrcode", |_| "/api/v1/qrcode?data=lnbc1".into()),
     plain("GET /api/v1/qrcode/{data}", |_| "/api/v1/qrcode/lnbc1".into()),
     with(
