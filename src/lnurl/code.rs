@@ -24,7 +24,7 @@ enum Long {}
 
 impl Checksum for Long {
     type MidstateRepr = <Bech32 as Checksum>::MidstateRepr;
-    const CODE_LENGTH: usize = 2 * MAX_LENGTH;
+    const CODE_LENGTH: usize = MAX_LENGTH;
     const CHECKSUM_LENGTH: usize = Bech32::CHECKSUM_LENGTH;
     const GENERATOR_SH: [Self::MidstateRepr; 5] = Bech32::GENERATOR_SH;
     const TARGET_RESIDUE: Self::MidstateRepr = Bech32::TARGET_RESIDUE;
