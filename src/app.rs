@@ -34,6 +34,7 @@ use crate::{
     settings::{Effective, Settings as Live, Values},
     store::{Store, StoreError},
     vault::Vault,
+    webhooks::Webhooks,
 };
 
 /// Why the server does not start.
@@ -250,10 +251,19 @@ impl App {
         }
         let events = Events::new(parts.store.clone(), parts.clock.clone(), ledger.bell());
         let book = JobBook::new(parts.clock.clone());
+        let webhooks = Webhooks::new(
+            parts.store.clone(),
+            Vault::new(parts.secrets.master.0, parts.clock.clone()),
+            parts.clock.clone(),
+            live.clone(),
+            ledger.bell(),
+            http::words(&ledger),
+        );
         let jobs = jobs::start(&Workshop {
             ledger: &ledger,
             accounts: &accounts,
             events: &events,
+            webhooks: &webhooks,
             settings: &live,
             audit: &audit,
             store: &parts.store,
@@ -288,6 +298,7 @@ impl App {
             rules: http::rules(&table),
             idempotency,
             keepsakes,
+            webhooks,
             settings: live,
             catalogue,
             stopping: stop_seen,

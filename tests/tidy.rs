@@ -9,11 +9,11 @@ use std::{
 /// The floors of the house, from the ground up. A module may use what is on its own floor and below.
 const FLOORS: &[&[&str]] = &[
     &["domain"],
-    &["store", "funding", "clock", "vault", "config", "trace"],
+    &["store", "funding", "clock", "vault", "config", "trace", "outbound"],
     &["settings"],
     &["rates"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
-    &["lnurl", "events", "extensions", "observe", "export"],
+    &["lnurl", "events", "webhooks", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];
@@ -33,6 +33,9 @@ const NOT_A_WORD_OF: &[(&str, &str)] = &[
     ("ledger", "diesel"),
     ("accounts", "diesel"),
     ("settings", "diesel"),
+    ("webhooks", "actix"),
+    ("webhooks", "diesel"),
+    ("outbound", "actix"),
 ];
 
 const LINES_MAX: usize = 500;

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::{AccountId, Msat, WalletId, asset::AssetPolicy, audit::AuditPolicy, fiat::RatePolicy, tier::Tiers};
+use super::{
+    AccountId, Msat, WalletId, asset::AssetPolicy, audit::AuditPolicy, fiat::RatePolicy, tier::Tiers,
+    webhook::CallbackRules,
+};
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
 #[derive(Debug, Clone)]
@@ -63,6 +66,8 @@ pub struct Limits {
     pub rates: RatePolicy,
     /// What pictures users may keep here.
     pub assets: AssetPolicy,
+    /// Where events may be reported to.
+    pub callbacks: CallbackRules,
 }
 
 /// What registering by name and password takes beside them.
@@ -200,6 +205,7 @@ impl Default for Limits {
             address_rate: AddressRate::default(),
             rates: RatePolicy::default(),
             assets: AssetPolicy::default(),
+            callbacks: CallbackRules::default(),
         }
     }
 }

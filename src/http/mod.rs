@@ -46,6 +46,7 @@ mod totp;
 mod user_admin;
 mod users;
 mod wallets;
+mod webhooks;
 mod websocket;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -79,6 +80,7 @@ use crate::{
     ledger::Ledger,
     observe::{AuditLog, JobBook, Metrics},
     settings::Settings,
+    webhooks::Webhooks,
 };
 
 /// What handlers reach for.
@@ -117,6 +119,8 @@ pub struct House {
     pub jobs: JobBook,
     /// Pictures, and short names for addresses.
     pub keepsakes: Keepsakes,
+    /// Where events are reported to.
+    pub webhooks: Webhooks,
     /// Copies of everything.
     pub backup: Backup,
     /// Is told when the server is to begin anew.
@@ -155,6 +159,7 @@ pub fn table() -> Vec<Route> {
         route::under("Keepsakes", qr::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Live updates", events::routes()),
+        route::under("Webhooks", webhooks::routes()),
         route::under("Tiers", tiers::routes()),
         route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),
@@ -168,6 +173,8 @@ pub fn table() -> Vec<Route> {
     .flatten()
     .collect()
 }
+
+pub use webhooks::words;
 
 /// Numbers the table's operations.
 pub fn catalogue(table: &[Route]) -> Catalogue {
@@ -229,6 +236,6 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
 
 /// The answer when the events cannot be read.
 fn unavailable(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "the outbox cannot be read");
+    tracing::error!(%error, "the database cannot be asked");
     Problem::new(Code::DatabaseUnavailable, "The database is not available now. Try again later.")
 }

@@ -26,3 +26,4 @@ mod store;
 mod story;
 #[path = "../tidy.rs"]
 mod tidy;
+mod webhooks;

@@ -28,6 +28,7 @@ use crate::{
         tier::Capability,
     },
     ledger::{InvoiceRequest, PayRequest},
+    outbound::check_callback,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -112,8 +113,9 @@ async fn create(
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
-        if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
+        if let Some(url) = new.webhook.as_deref().filter(|url| !url.is_empty()) {
             admission::takes(&house, &caller.principal, Capability::Webhooks)?;
+            check_callback(url, &house.ledger.limits().callbacks).map_err(|not| Problem::invalid(not.to_string()))?;
         }
         let (amount, in_fiat) = amount(&house, &new).await?;
         let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new, amount)? };
@@ -194,9 +196,6 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         return Err(Problem::field("external_id", text, "value_error"));
     }
     let webhook = new.webhook.filter(|url| !url.is_empty());
-    if webhook.as_ref().is_some_and(|url| !is_callback(url)) {
-        return Err(Problem::invalid("Callback URL is not allowed."));
-    }
     Ok(Annotations {
         extra: new.extra,
         labels: new.labels,
@@ -206,12 +205,4 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         by: None,
         asked: None,
     })
-}
-
-/// An http or https URL with a host and without credentials.
-fn is_callback(url: &str) -> bool {
-    let Ok(uri) = url.parse::<actix_web::http::Uri>() else { return false };
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let authority = uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'));
-    scheme && authority && url.len() <= 2048
 }
