@@ -148,6 +148,12 @@ impl Parts {
         Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), settings)
     }
 
+    fn webhooks(&self, ledger: &Ledger, settings: Live) -> Webhooks {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let vault = Vault::new(self.secrets.master.0, clock.clone());
+        Webhooks::new(store, vault, clock, settings, ledger.bell(), http::words(ledger))
+    }
+
     /// What the super user decides, with what the server was started with beneath it.
     fn settings(&self) -> Live {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());
@@ -230,6 +236,7 @@ impl App {
         let live = parts.settings();
         live.load().await?;
         let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
+        let webhooks = parts.webhooks(&ledger, live.clone());
         let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
@@ -251,14 +258,6 @@ impl App {
         }
         let events = Events::new(parts.store.clone(), parts.clock.clone(), ledger.bell());
         let book = JobBook::new(parts.clock.clone());
-        let webhooks = Webhooks::new(
-            parts.store.clone(),
-            Vault::new(parts.secrets.master.0, parts.clock.clone()),
-            parts.clock.clone(),
-            live.clone(),
-            ledger.bell(),
-            http::words(&ledger),
-        );
         let jobs = jobs::start(&Workshop {
             ledger: &ledger,
             accounts: &accounts,

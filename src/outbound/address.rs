@@ -12,16 +12,11 @@ pub(super) fn is_global(address: IpAddr) -> bool {
 
 fn is_global_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
-        // this network, loopback
-        [0 | 127, ..] => true,
+        // this network and loopback; protocol assignments; 6to4 relays; benchmarks (RFC 2544); multicast and what is
+        // reserved
+        [0 | 127 | 224..=255, ..] | [192, 0, 0, _] | [192, 88, 99, _] | [198, 18 | 19, ..] => true,
         // carriers' own networks (RFC 6598)
         [100, second, ..] => second & 0xc0 == 64,
-        // protocol assignments; 6to4 relays
-        [192, 0, 0, _] | [192, 88, 99, _] => true,
-        // benchmarks (RFC 2544)
-        [198, 18 | 19, ..] => true,
-        // multicast and what is reserved
-        [224..=255, ..] => true,
         _ => address.is_private() || address.is_link_local() || address.is_documentation(),
     };
     !special
@@ -34,17 +29,14 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
         is_global_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // unspecified, loopback, and the old way to write version 4
-        [0, 0, 0, 0, 0, 0, _, _] => false,
         // version 4 in version 6, translated ones (RFC 6052) and 6to4 are as good as what they lead to
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             embedded(high, low)
         }
-        // translation in one's own network; discard; special protocols, Teredo among them; documentation; segment
-        // routing
-        [0x64, 0xff9b, 1, ..] | [0x100, 0, 0, ..] | [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false,
-        [0x3fff, 0..=0xfff, ..] | [0x5f00, ..] => false,
-        // the rest of what is allotted to the public
+        // special protocols, Teredo among them, and documentation
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        // what is allotted to the public; not so loopback, translation in one's own network, segment routing and the
+        // like
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

@@ -246,7 +246,8 @@ impl Resolve for Checked {
             for address in &found {
                 allowed(reach, address.ip()).map_err(Bad)?;
             }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let addresses: Addrs = Box::new(found.into_iter());
+            Ok(addresses)
         })
     }
 }

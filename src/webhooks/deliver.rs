@@ -46,7 +46,7 @@ impl Webhooks {
             }
             let full = running.len() >= AT_ONCE;
             tokio::select! {
-                _ = rung, if !full => {}
+                () = rung, if !full => {}
                 Some(_) = running.join_next() => while running.try_join_next().is_some() {},
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

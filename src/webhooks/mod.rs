@@ -29,10 +29,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Words {
     /// What an endpoint gets.
-    pub report: Arc<dyn Fn(&Report, Option<Payment>) -> Value + Send + Sync>,
+    pub report: Arc<OfReport>,
     /// What a payment's own receiver gets.
-    pub payment: Arc<dyn Fn(Payment) -> Value + Send + Sync>,
+    pub payment: Arc<OfPayment>,
 }
+
+type OfReport = dyn Fn(&Report, Option<Payment>) -> Value + Send + Sync;
+type OfPayment = dyn Fn(Payment) -> Value + Send + Sync;
 
 /// The webhooks of all wallets. Cheap to clone.
 #[derive(Clone)]

@@ -157,7 +157,10 @@ async fn endpoints_hear_of_what_they_want(plan: Plan) {
     );
     let signature = &got.headers["lnbits-signature"];
     let at = signature.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap();
-    assert_eq!(*signature, sign(&[secret.clone()], satchel::domain::Time::from_unix(at), got.body.as_bytes()));
+    assert_eq!(
+        *signature,
+        sign(std::slice::from_ref(&secret), satchel::domain::Time::from_unix(at), got.body.as_bytes())
+    );
     assert_eq!(call("/sent").json()["type"], "payment_sent");
     // the secret is never told again, and the log of deliveries says what happened
     let read = payee.admin.get(&format!("/api/v1/webhooks/{id}")).await;

@@ -133,7 +133,7 @@ fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
 /// How much is asked for, and in which currency where that is not satoshi. Only then may this wait for a rate.
 async fn amount(house: &House, new: &NewPayment) -> Result<(Msat, Option<Asked>), Problem> {
     let given = || new.amount.as_ref().ok_or_else(|| Problem::field("amount", "field required", "value_error.missing"));
-    let unit = new.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty() && !unit.eq_ignore_ascii_case("sat"));
+    let unit = new.unit.as_deref().map(str::trim).filter(|unit| !unit.eq_ignore_ascii_case("sat"));
     let Some(unit) = unit else {
         let sat = lenient::satoshi(given()?).map_err(|(text, kind)| Problem::field("amount", text, kind))?;
         return Ok((Msat::from_sat(sat).unwrap_or(Msat::MAX), None));
