@@ -36,6 +36,7 @@ use crate::{
     settings::{Effective, Settings as Live, Values},
     store::{Store, StoreError},
     vault::Vault,
+    webhooks::Webhooks,
 };
 
 /// Why the server does not start.
@@ -149,6 +150,12 @@ impl Parts {
         Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), settings)
     }
 
+    fn webhooks(&self, ledger: &Ledger, settings: Live) -> Webhooks {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let vault = Vault::new(self.secrets.master.0, clock.clone());
+        Webhooks::new(store, vault, clock, settings, ledger.bell(), http::words(ledger))
+    }
+
     /// What the super user decides, with what the server was started with beneath it.
     fn settings(&self) -> Live {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());
@@ -231,6 +238,7 @@ impl App {
         let live = parts.settings();
         live.load().await?;
         let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
+        let webhooks = parts.webhooks(&ledger, live.clone());
         let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
@@ -256,6 +264,7 @@ impl App {
             ledger: &ledger,
             accounts: &accounts,
             events: &events,
+            webhooks: &webhooks,
             settings: &live,
             audit: &audit,
             store: &parts.store,
@@ -291,6 +300,7 @@ impl App {
             idempotency,
             keepsakes,
             lnurl: Lnurl::new(Outbound::new(), live.clone()),
+            webhooks,
             settings: live,
             catalogue,
             stopping: stop_seen,

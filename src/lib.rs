@@ -24,3 +24,4 @@ pub mod settings;
 pub mod store;
 pub mod trace;
 pub mod vault;
+pub mod webhooks;

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["settings"],
     &["rates"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
-    &["lnurl", "events", "extensions", "observe", "export"],
+    &["lnurl", "events", "webhooks", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];
@@ -33,6 +33,9 @@ const NOT_A_WORD_OF: &[(&str, &str)] = &[
     ("ledger", "diesel"),
     ("accounts", "diesel"),
     ("settings", "diesel"),
+    ("webhooks", "actix"),
+    ("webhooks", "diesel"),
+    ("outbound", "actix"),
 ];
 
 const LINES_MAX: usize = 500;

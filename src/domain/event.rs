@@ -44,4 +44,6 @@ pub struct NewEvent {
     pub kind: EventKind,
     pub balance_msat: Msat,
     pub created_at: Time,
+    /// The payment says itself where it is to be reported to.
+    pub reported: bool,
 }

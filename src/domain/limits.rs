@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     AccountId, Msat, WalletId, asset::AssetPolicy, audit::AuditPolicy, fiat::RatePolicy, lnurl::LnurlPolicy,
-    tier::Tiers,
+    tier::Tiers, webhook::CallbackRules,
 };
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
@@ -68,6 +68,8 @@ pub struct Limits {
     pub assets: AssetPolicy,
     /// LNURL services, and lightning addresses.
     pub lnurl: LnurlPolicy,
+    /// Where events may be reported to.
+    pub callbacks: CallbackRules,
 }
 
 /// What registering by name and password takes beside them.
@@ -206,6 +208,7 @@ impl Default for Limits {
             rates: RatePolicy::default(),
             assets: AssetPolicy::default(),
             lnurl: LnurlPolicy::default(),
+            callbacks: CallbackRules::default(),
         }
     }
 }

@@ -7,8 +7,6 @@ pub struct LnurlPolicy {
     pub allow_private: bool,
     /// Regular expressions of what links may redirect to.
     pub redirect_rules: Vec<String>,
-    /// Regular expressions of where callbacks may go.
-    pub callback_rules: Vec<String>,
     /// May the owners of wallets choose lightning addresses?
     pub own_addresses: bool,
     /// Words that no lightning address has among its parts, in lower case.
@@ -20,7 +18,6 @@ impl Default for LnurlPolicy {
         Self {
             allow_private: false,
             redirect_rules: Vec::new(),
-            callback_rules: vec![r"https?://([a-zA-Z0-9.-]+\.[a-zA-Z]{2,})(:\d+)?".to_owned()],
             own_addresses: false,
             reserved_names: ["admin", "info", "support", "help", "security"].map(str::to_owned).to_vec(),
         }

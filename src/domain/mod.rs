@@ -25,6 +25,7 @@ pub mod tier;
 pub mod time;
 pub mod tiny;
 pub mod wallet;
+pub mod webhook;
 
 pub use account::Account;
 pub use ids::{AccountId, CredentialId, PaymentHash, PaymentId, SessionId, WalletId};

@@ -66,7 +66,9 @@ impl Table {
                     self.place = START;
                 }
             }
-            payments.iter().for_each(|payment| line(payment, &mut text));
+            for payment in &payments {
+                line(payment, &mut text);
+            }
             if !text.is_empty() {
                 return Ok(Some(text));
             }

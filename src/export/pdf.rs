@@ -30,7 +30,7 @@ pub(super) enum Style {
 /// Pages that are being written.
 pub(super) struct Pages {
     title: String,
-    pages: Vec<Content>,
+    written: Vec<Content>,
     /// Where the last line stands.
     y: f32,
     /// What stands at the head of every page after the first.
@@ -39,7 +39,7 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn new(title: &str) -> Self {
-        Self { title: title.to_owned(), pages: vec![Content::new()], y: PAGE.1 - MARGIN, head: None }
+        Self { title: title.to_owned(), written: vec![Content::new()], y: PAGE.1 - MARGIN, head: None }
     }
 
     /// Repeats this line on every page from now on.
@@ -52,7 +52,7 @@ impl Pages {
     pub(super) fn line(&mut self, style: Style, text: &str) {
         let size = if style == Style::Title { 16.0 } else { SIZE };
         if self.y - size * LEADING < MARGIN {
-            self.pages.push(Content::new());
+            self.written.push(Content::new());
             self.y = PAGE.1 - MARGIN;
             if let Some(head) = self.head.clone() {
                 self.put(Style::Bold, &head, SIZE);
@@ -63,7 +63,7 @@ impl Pages {
 
     fn put(&mut self, style: Style, text: &str, size: f32) {
         self.y -= size * LEADING;
-        let Some(page) = self.pages.last_mut() else { return };
+        let Some(page) = self.written.last_mut() else { return };
         let font: &[u8] = match style {
             Style::Title => b"T",
             Style::Bold => b"B",
@@ -99,7 +99,7 @@ impl Pages {
     pub(super) fn finish(self, at: Time) -> Vec<u8> {
         let mut pdf = Pdf::new();
         let [catalog, tree, info, title, bold, plain] = [1, 2, 3, 4, 5, 6].map(Ref::new);
-        let count = i32::try_from(self.pages.len()).unwrap_or(i32::MAX / 4);
+        let count = i32::try_from(self.written.len()).unwrap_or(i32::MAX / 4);
         let page_of = |number: i32| (Ref::new(10 + 2 * number), Ref::new(11 + 2 * number));
         pdf.catalog(catalog).pages(tree).lang(TextStr("en"));
         pdf.pages(tree).kids((0..count).map(|number| page_of(number).0)).count(count);
@@ -112,7 +112,7 @@ impl Pages {
         for (font, name) in [(title, "Helvetica-Bold"), (bold, "Courier-Bold"), (plain, "Courier")] {
             pdf.type1_font(font).base_font(Name(name.as_bytes())).encoding_predefined(Name(b"WinAnsiEncoding"));
         }
-        for (number, content) in (0..).zip(self.pages) {
+        for (number, content) in (0..).zip(self.written) {
             let (page, text) = page_of(number);
             let mut page = pdf.page(page);
             page.media_box(Rect::new(0.0, 0.0, PAGE.0, PAGE.1)).parent(tree).contents(text);

@@ -47,6 +47,7 @@ mod totp;
 mod user_admin;
 mod users;
 mod wallets;
+mod webhooks;
 mod websocket;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -81,6 +82,7 @@ use crate::{
     lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
     settings::Settings,
+    webhooks::Webhooks,
 };
 
 /// What handlers reach for.
@@ -121,6 +123,8 @@ pub struct House {
     pub keepsakes: Keepsakes,
     /// What others offer by LNURL.
     pub lnurl: Lnurl,
+    /// Where events are reported to.
+    pub webhooks: Webhooks,
     /// Copies of everything.
     pub backup: Backup,
     /// Is told when the server is to begin anew.
@@ -161,6 +165,7 @@ pub fn table() -> Vec<Route> {
         route::under("Keepsakes", qr::routes()),
         route::under("Live updates", websocket::routes()),
         route::under("Live updates", events::routes()),
+        route::under("Webhooks", webhooks::routes()),
         route::under("Tiers", tiers::routes()),
         route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),
@@ -174,6 +179,8 @@ pub fn table() -> Vec<Route> {
     .flatten()
     .collect()
 }
+
+pub use webhooks::words;
 
 /// Numbers the table's operations.
 pub fn catalogue(table: &[Route]) -> Catalogue {
@@ -235,6 +242,6 @@ fn fallback(table: &[Route], request: &HttpRequest) -> HttpResponse {
 
 /// The answer when the events cannot be read.
 fn unavailable(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "the outbox cannot be read");
+    tracing::error!(%error, "the database cannot be asked");
     Problem::new(Code::DatabaseUnavailable, "The database is not available now. Try again later.")
 }

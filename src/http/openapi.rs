@@ -28,10 +28,11 @@ pub fn document(routes: &[Route]) -> OpenApi {
     let mut components = ComponentsBuilder::new();
     let mut paths = utoipa::openapi::Paths::new();
     for route in routes {
-        components = components.schemas_from_iter(route.schemas().clone());
+        let (described, schemas) = route.described();
+        components = components.schemas_from_iter(schemas);
         let (method, path) = route.name();
         if let Some(method) = method_of(method) {
-            paths.add_path_operation(path, vec![method], route.described());
+            paths.add_path_operation(path, vec![method], described);
         }
     }
     for family in Family::ALL {

@@ -34,8 +34,9 @@ pub struct Route {
     tag: &'static str,
     /// The operations behind it: one, or one for each thing that it does.
     operations: Vec<(&'static str, Right)>,
-    described: Described,
-    schemas: super::openapi::Schemas,
+    /// Its documentation is written when somebody asks for it, and not kept.
+    sketch: fn(&Method, &'static str) -> (Described, super::openapi::Schemas),
+    about: &'static str,
     handler: Box<dyn Fn(bool) -> actix_web::Route + Send + Sync>,
     idempotent: bool,
 }
@@ -48,16 +49,27 @@ where
     Args: FromRequest + Arguments<P> + 'static,
     H::Output: Responder + Answer + 'static,
 {
-    let mut sketch = Sketch::new::<P>(&method, path);
-    Args::describe(&mut sketch);
-    H::Output::describe(&mut sketch);
-    let (described, schemas) = sketch.finish();
     let operations = P::RIGHTS.to_vec();
     let serve = move |idempotent| {
         let handler = handler.clone();
         web::to(move |request, payload| answer::<P, H, Args>(handler.clone(), request, payload, idempotent))
     };
-    Route { method, path, tag: "", operations, described, schemas, handler: Box::new(serve), idempotent: false }
+    let (sketch, handler) = (sketch::<P, H, Args>, Box::new(serve));
+    Route { method, path, tag: "", operations, sketch, about: "", handler, idempotent: false }
+}
+
+/// What follows from the types of a handler.
+fn sketch<P, H, Args>(method: &Method, path: &'static str) -> (Described, super::openapi::Schemas)
+where
+    P: Permission,
+    H: Handler<Args>,
+    Args: Arguments<P>,
+    H::Output: Answer,
+{
+    let mut sketch = Sketch::new::<P>(method, path);
+    Args::describe(&mut sketch);
+    H::Output::describe(&mut sketch);
+    sketch.finish()
 }
 
 /// Answers a request. Who calls is asked before anything else of it is looked at.
@@ -91,24 +103,14 @@ where
 
 impl Route {
     /// The sentence that documents it; what follows the first line is its description.
-    pub fn doc(mut self, text: &str) -> Self {
-        let (summary, rest) = text.split_once('\n').unwrap_or((text, ""));
-        self.described.summary = Some(summary.to_owned());
-        self.described.description = (!rest.trim().is_empty()).then(|| rest.trim().to_owned());
-        self
+    pub fn doc(self, text: &'static str) -> Self {
+        Self { about: text, ..self }
     }
 
     /// Lets clients repeat it without doing it twice: it knows the header `Idempotency-Key`. For every route that
     /// moves money or hands out a secret. Where what it does must never be done twice, its handler passes
     /// `idempotency::Once` on to the ledger.
-    pub fn idempotent(mut self) -> Self {
-        let key = ParameterBuilder::new()
-            .name("Idempotency-Key")
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(idempotency::ABOUT))
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
-        self.described.parameters.get_or_insert_default().push(key.build());
+    pub fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
     }
 
@@ -127,18 +129,25 @@ impl Route {
         &self.operations
     }
 
-    /// As the documentation shows it.
-    pub fn described(&self) -> Described {
-        let mut described = self.described.clone();
+    /// As the documentation shows it, and the shapes that it mentions.
+    pub fn described(&self) -> (Described, super::openapi::Schemas) {
+        let (mut described, schemas) = (self.sketch)(&self.method, self.path);
+        let (summary, rest) = self.about.split_once('\n').unwrap_or((self.about, ""));
+        described.summary = Some(summary.to_owned()).filter(|summary| !summary.is_empty());
+        described.description = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
+        if self.idempotent {
+            let key = ParameterBuilder::new()
+                .name("Idempotency-Key")
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .description(Some(idempotency::ABOUT))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+            described.parameters.get_or_insert_default().push(key.build());
+        }
         if !self.tag.is_empty() {
             described.tags = Some(vec![self.tag.to_owned()]);
         }
-        described
-    }
-
-    /// The shapes that it mentions.
-    pub fn schemas(&self) -> &super::openapi::Schemas {
-        &self.schemas
+        (described, schemas)
     }
 }
 

@@ -96,10 +96,8 @@ async fn delete(
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<Deleted>, Problem> {
-    match house.keepsakes.forget_tiny(&caller.wallet.id, &id).await? {
-        true => Ok(Json(Deleted { deleted: true })),
-        false => Err(Problem::invalid("Unable to delete")),
-    }
+    let deleted = house.keepsakes.forget_tiny(&caller.wallet.id, &id).await?;
+    if deleted { Ok(Json(Deleted { deleted })) } else { Err(Problem::invalid("Unable to delete")) }
 }
 
 async fn follow(

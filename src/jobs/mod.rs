@@ -20,6 +20,7 @@ use crate::{
     observe::{AuditLog, JobBook},
     settings::Settings,
     store::Store,
+    webhooks::Webhooks,
 };
 
 /// Between two looks at whether credentials or settings changed elsewhere; revocation takes at most so long.
@@ -30,6 +31,8 @@ const USES_EVERY: Duration = Duration::from_secs(30);
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
 const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
+/// How long is known what became of a report.
+const REPORTS_KEPT_SECONDS: i64 = 30 * 24 * 3600;
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Between two self-checks.
 const CHECK_EVERY: Duration = Duration::from_hours(24);
@@ -46,6 +49,8 @@ pub struct Workshop<'a> {
     pub accounts: &'a Accounts,
     /// Live updates.
     pub events: &'a Events,
+    /// Where events are reported to.
+    pub webhooks: &'a Webhooks,
     /// What the super user decides.
     pub settings: &'a Settings,
     /// The audit log.
@@ -72,6 +77,9 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     of.book.begins("live updates", None);
     let events = of.events.clone();
     jobs.spawn(async move { events.run().await });
+    of.book.begins("webhooks", None);
+    let webhooks = of.webhooks.clone();
+    jobs.spawn(async move { webhooks.run().await });
     of.book.begins("exchange rates", None);
     let rates = of.ledger.rates().clone();
     jobs.spawn(async move { rates.run().await });
@@ -154,6 +162,15 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
         work(move || {
             let (store, before) = (store.clone(), clock.now().plus_seconds(-EVENTS_KEPT_SECONDS));
             async move { store.event_forget(before).await }
+        }),
+    );
+    let (store, clock) = (of.store.clone(), of.clock.clone());
+    every(
+        "old webhook deliveries",
+        CLEAN_EVERY,
+        work(move || {
+            let (store, before) = (store.clone(), clock.now().plus_seconds(-REPORTS_KEPT_SECONDS));
+            async move { store.webhook_forget(before).await }
         }),
     );
     let (store, clock) = (of.store.clone(), of.clock.clone());

@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::{Lnurl, LnurlError};
-use crate::outbound::{OutboundError, Policy, Request, Rules};
+use crate::outbound::{OutboundError, Policy, Request, Rules, check_callback};
 
 /// The longest answer, in bytes.
 const BODY_MAX: usize = 256 * 1024;
@@ -34,6 +34,7 @@ impl Lnurl {
             let limits = self.settings.limits();
             Policy {
                 allow_private: limits.lnurl.allow_private,
+                plain_http: false,
                 max_body: BODY_MAX,
                 timeout,
                 redirects: Rules::read(limits.lnurl.redirect_rules.iter().map(String::as_str)),
@@ -51,11 +52,8 @@ impl Lnurl {
 
     /// May a callback go there, as the operator's rules say?
     pub(super) fn check_callback(&self, url: &Url) -> Result<(), LnurlError> {
-        let limits = self.settings.limits();
-        if Rules::read(limits.lnurl.callback_rules.iter().map(String::as_str)).allow(url) {
-            return Ok(());
-        }
-        Err(LnurlError("Callback URL is not allowed.".to_owned()))
+        let rules = &self.settings.limits().callbacks;
+        check_callback(url.as_str(), rules).map_err(|not| LnurlError(not.to_string()))
     }
 }
 

@@ -3,7 +3,8 @@
 //! Why one door: whoever may name a URL may name one inside the operator's network, or one that never ends. So all
 //! such requests go through here, and each is checked in the same way:
 //!
-//! * the URL is `https`, or `http` to a private address where those are allowed, and has no credentials in it;
+//! * the URL is `https`, or `http` where that is allowed (to private addresses, or for callbacks to any), and has no
+//!   credentials in it;
 //! * the host's name is looked up once, **every** address found must be allowed, and the connection goes to exactly
 //!   these addresses, so that a name which changes its meaning in between leads nowhere else. Proxies of the
 //!   environment are not used;
@@ -26,6 +27,7 @@
 //! in it and may be shown. [`OutboundError::is_refusal`] tells what will not become better by trying again.
 
 mod address;
+mod callback;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ use std::{
 };
 
 pub use address::Reach;
+pub use callback::{NotAllowed, check_callback};
 use futures_util::future::BoxFuture;
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
@@ -54,6 +57,8 @@ const URL_MAX: usize = 8 * 1024;
 pub struct Policy {
     /// May it go to private addresses, and to those without encryption?
     pub allow_private: bool,
+    /// May it go without encryption anywhere?
+    pub plain_http: bool,
     /// The longest body of a reply, in bytes.
     pub max_body: usize,
     /// How long all of it may take.
@@ -64,7 +69,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { allow_private: false, max_body: 256 * 1024, timeout: Duration::from_secs(5), redirects: Rules::none() }
+        Self {
+            allow_private: false,
+            plain_http: false,
+            max_body: 256 * 1024,
+            timeout: Duration::from_secs(5),
+            redirects: Rules::none(),
+        }
     }
 }
 
@@ -263,7 +274,7 @@ impl Outbound {
         }
         for address in &addresses {
             match Reach::of(address.ip()) {
-                Reach::Global if url.scheme() == "http" => return Err(OutboundError::PlainHttp),
+                Reach::Global if url.scheme() == "http" && !policy.plain_http => return Err(OutboundError::PlainHttp),
                 Reach::Private if !policy.allow_private => return Err(OutboundError::Private),
                 Reach::Never => return Err(OutboundError::Private),
                 Reach::Global | Reach::Private => {}

@@ -9,7 +9,7 @@ mod ask;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -151,7 +151,8 @@ impl Rates {
 
     /// Keeps what is wanted fresh, for ever.
     pub async fn run(&self) {
-        let client = ask::client();
+        // made when it is needed first: a server that nobody asks in fiat needs none
+        let client = OnceLock::new();
         loop {
             self.round(&client).await;
             // what was wanted during the round is seen at once
@@ -159,7 +160,7 @@ impl Rates {
         }
     }
 
-    async fn round(&self, client: &Result<reqwest::Client, String>) {
+    async fn round(&self, client: &OnceLock<Result<reqwest::Client, String>>) {
         let policy = self.0.settings.kept_limits().rates.clone();
         let remembered = self.remembered();
         if matches!(policy.source, Source::Services) {
@@ -170,7 +171,7 @@ impl Rates {
             let asked = futures_util::stream::iter(self.due(&policy)).map(|currency| {
                 let policy = &policy;
                 async move {
-                    let answer = match client {
+                    let answer = match client.get_or_init(ask::client) {
                         Ok(client) => ask::price(client, policy, currency).await,
                         Err(why) => Err(why.clone()),
                     };

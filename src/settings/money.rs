@@ -1,6 +1,6 @@
 //! Settings of payments, of who may call how often, and of the site.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     key::{Key, now, stored},
@@ -221,8 +221,11 @@ pub(super) const SECURITY: &[Key] = &[
         all.limits.tiers.trusted_proxies = read_networks(value);
         Ok(())
     }, "Reverse proxies whose word on a request's origin is taken.").by_flag(),
-    field!("lnbits_callback_url_rules", Kind::List(Item::Text), limits.lnurl.callback_rules, texts, "Regular expressions of where callbacks of LNURL services may go: one must fit the origin or the whole URL."),
-    stored("lnbits_callback_allow_private_ips", Kind::Flag, "false", "May callbacks go to private addresses?"),
+    now("lnbits_callback_url_rules", Kind::List(Item::Text), |all| json!(all.limits.callbacks.origins), |all, value| {
+        all.limits.callbacks.origins = patterns(value)?;
+        Ok(())
+    }, "Regular expressions of origins (`https://host:port`) that callbacks may go to; none for any."),
+    field!("lnbits_callback_allow_private_ips", Kind::Flag, limits.callbacks.allow_private, flag, "May callbacks go to private addresses?"),
     field!("lnbits_lnurl_redirect_url_rules", Kind::List(Item::Text), limits.lnurl.redirect_rules, texts, "Regular expressions of what LNURL services may redirect to: one must fit the origin or the whole URL."),
     field!("lnbits_lnurl_allow_private_ips", Kind::Flag, limits.lnurl.allow_private, flag, "May LNURLs lead to private addresses, and to those without encryption?"),
 ];
@@ -275,3 +278,12 @@ pub(super) const SITE: &[Key] = &[
     stored("lnbits_qr_logo", Kind::Text(2000), "null", "A logo in QR codes."),
     stored("lnbits_apple_touch_icon", Kind::Text(2000), "null", "An icon for telephones."),
 ];
+
+/// Regular expressions, each of which is one.
+fn patterns(value: &Value) -> Result<Vec<String>, String> {
+    let patterns = texts(value);
+    for pattern in &patterns {
+        regex::Regex::new(pattern).map_err(|_| format!("{pattern:?} is no regular expression"))?;
+    }
+    Ok(patterns)
+}

@@ -31,6 +31,7 @@ use crate::{
         tier::TierOrder,
         tiny::TinyUrl,
         wallet::WalletPatch,
+        webhook::{Attempted, Endpoint, NewReport, Report},
     },
     trace,
 };
@@ -365,6 +366,35 @@ operations! {
 
     /// Reads the payments of a listing that come after a place, oldest first: the place is a payment's time and number.
     read payment_after(scope: Scope, listing: Listing, after: (Time, PaymentId), most: i64) -> Vec<Payment> = payments::after;
+
+    /// Makes a webhook endpoint, unless its wallet has so many.
+    write webhook_create(endpoint: Endpoint, most: i64) -> () = webhooks::create;
+    /// Reads a wallet's endpoints.
+    read webhook_list(wallet: WalletId) -> Vec<Endpoint> = webhooks::list;
+    /// Reads an endpoint of a wallet.
+    read webhook_find(wallet: WalletId, id: String) -> Option<Endpoint> = webhooks::find;
+    /// Writes an endpoint anew; false when it was changed since it was read.
+    write webhook_update(endpoint: Endpoint, read: Time) -> bool = webhooks::update;
+    /// Deletes an endpoint of a wallet; false when it has none such.
+    write webhook_delete(wallet: WalletId, id: String) -> bool = webhooks::delete;
+    /// Reads wallets of which something is to be reported.
+    read webhook_wallets(most: i64) -> Vec<WalletId> = webhooks::wallets_to_report;
+    /// Writes what is to be reported of a wallet's events; answers how many of them.
+    write webhook_report(wallet: WalletId, at: Time) -> i64 = webhooks::report;
+    /// Writes one more report; answers its number.
+    write webhook_add(new: NewReport) -> i64 = webhooks::add;
+    /// Reads what is to be reported now.
+    read webhook_due(at: Time, most: i64) -> Vec<(Report, Option<Endpoint>, Option<Payment>)> = webhooks::due;
+    /// Takes a report for an attempt; false when somebody else did.
+    write webhook_lease(id: i64, attempts: i64, at: Time, until: Time) -> bool = webhooks::lease;
+    /// Notes what came of an attempt.
+    write webhook_attempted(what: Attempted) -> () = webhooks::attempted;
+    /// Reads an endpoint's reports, newest first, and how many there are.
+    read webhook_reports(endpoint: String, offset: i64, most: i64) -> (Vec<Report>, i64) = webhooks::page;
+    /// Reads one report to an endpoint.
+    read webhook_report_find(endpoint: String, id: i64) -> Option<Report> = webhooks::report_find;
+    /// Forgets reports that were over before this.
+    write webhook_forget(before: Time) -> () = webhooks::forget;
 
     /// Makes a short name, unless its wallet has so many.
     write tiny_create(url: TinyUrl, most: i64) -> () = keepsakes::tiny_create;

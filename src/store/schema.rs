@@ -217,6 +217,44 @@ diesel::table! {
         kind -> Text,
         balance_msat -> BigInt,
         created_at -> BigInt,
+        to_report -> Bool,
+    }
+}
+
+diesel::table! {
+    webhook_endpoints (id) {
+        id -> Text,
+        wallet_id -> Text,
+        url -> Text,
+        description -> Text,
+        events -> Text,
+        enabled -> Bool,
+        secret_sealed -> Binary,
+        previous_sealed -> Nullable<Binary>,
+        previous_until -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        endpoint_id -> Nullable<Text>,
+        wallet_id -> Text,
+        payment_id -> Nullable<BigInt>,
+        event_id -> BigInt,
+        kind -> Text,
+        balance_msat -> BigInt,
+        happened_at -> BigInt,
+        state -> Text,
+        attempts -> BigInt,
+        next_at -> BigInt,
+        leased_until -> Nullable<BigInt>,
+        last_status -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
     }
 }
 
@@ -366,7 +404,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     idempotency,
     alarms,
-    tier_orders
+    tier_orders,
+    webhook_endpoints,
+    webhook_deliveries
 );
 
 diesel::table! {

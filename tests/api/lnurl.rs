@@ -8,6 +8,7 @@ use satchel::domain::{
     ids::{array_from_hex, from_hex},
     limits::Limits,
     lnurl::LnurlPolicy,
+    webhook::CallbackRules,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,13 +18,9 @@ use crate::harness::{Plan, Server, Wallet, hash_of};
 
 /// Servers that may speak to services on this machine.
 fn open(plan: Plan) -> Plan {
-    let lnurl = LnurlPolicy {
-        allow_private: true,
-        callback_rules: vec![".*".into()],
-        own_addresses: true,
-        ..LnurlPolicy::default()
-    };
-    let limits = Limits { lnurl, ..plan.limits.clone() };
+    let lnurl = LnurlPolicy { allow_private: true, own_addresses: true, ..LnurlPolicy::default() };
+    let callbacks = CallbackRules { origins: Vec::new(), allow_private: false };
+    let limits = Limits { lnurl, callbacks, ..plan.limits.clone() };
     Plan { limits, ..plan }
 }
 

@@ -27,3 +27,4 @@ mod store;
 mod story;
 #[path = "../tidy.rs"]
 mod tidy;
+mod webhooks;

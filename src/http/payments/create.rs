@@ -28,6 +28,7 @@ use crate::{
         tier::Capability,
     },
     ledger::{InvoiceRequest, PayRequest},
+    outbound::check_callback,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -112,8 +113,9 @@ async fn create(
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
-        if new.webhook.as_ref().is_some_and(|url| !url.is_empty()) {
+        if let Some(url) = new.webhook.as_deref().filter(|url| !url.is_empty()) {
             admission::takes(&house, &caller.principal, Capability::Webhooks)?;
+            check_callback(url, &house.ledger.limits().callbacks).map_err(|not| Problem::invalid(not.to_string()))?;
         }
         let (amount, in_fiat) = amount(&house, &new).await?;
         let mut asked = InvoiceRequest { once, ..invoice(caller.wallet.id.clone(), new, amount)? };
@@ -131,7 +133,7 @@ fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
 /// How much is asked for, and in which currency where that is not satoshi. Only then may this wait for a rate.
 async fn amount(house: &House, new: &NewPayment) -> Result<(Msat, Option<Asked>), Problem> {
     let given = || new.amount.as_ref().ok_or_else(|| Problem::field("amount", "field required", "value_error.missing"));
-    let unit = new.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty() && !unit.eq_ignore_ascii_case("sat"));
+    let unit = new.unit.as_deref().map(str::trim).filter(|unit| !unit.eq_ignore_ascii_case("sat"));
     let Some(unit) = unit else {
         let sat = lenient::satoshi(given()?).map_err(|(text, kind)| Problem::field("amount", text, kind))?;
         return Ok((Msat::from_sat(sat).unwrap_or(Msat::MAX), None));
@@ -196,9 +198,6 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         return Err(Problem::field("external_id", text, "value_error"));
     }
     let webhook = new.webhook.filter(|url| !url.is_empty());
-    if webhook.as_ref().is_some_and(|url| !is_callback(url)) {
-        return Err(Problem::invalid("Callback URL is not allowed."));
-    }
     Ok(Annotations {
         extra: new.extra,
         labels: new.labels,
@@ -208,12 +207,4 @@ fn annotations(new: NewPayment) -> Result<Annotations, Problem> {
         by: None,
         asked: None,
     })
-}
-
-/// An http or https URL with a host and without credentials.
-fn is_callback(url: &str) -> bool {
-    let Ok(uri) = url.parse::<actix_web::http::Uri>() else { return false };
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let authority = uri.authority().is_some_and(|at| !at.host().is_empty() && !at.as_str().contains('@'));
-    scheme && authority && url.len() <= 2048
 }

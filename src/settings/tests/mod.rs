@@ -32,14 +32,13 @@ fn what_is_put_into_force_is_what_is_shown() {
             ("lnbits_audit_include_paths" | "lnbits_audit_exclude_paths", _) => json!(["/a/.*"]),
             ("lnbits_audit_http_methods", _) => json!(["GET"]),
             ("auth_allowed_methods", _) => json!(["user-id-only"]),
-            ("lnbits_allowed_users", _) => json!(["0123456789abcdef0123456789abcdef"]),
             ("lnbits_service_fee_wallet", _) => json!("0123456789abcdef0123456789abcdef"),
             ("lnbits_rate_limit_unit", _) => json!("hour"),
             ("lnbits_default_accounting_currency", _) => json!("CHF"),
             ("lnbits_allowed_currencies", _) => json!(["CHF"]),
             ("satchel_rates", _) => json!("fixed:EUR=65000"),
             ("lnbits_asset_thumbnail_format", _) => json!("webp"),
-            ("lnbits_assets_no_limit_users", _) => json!(["0123456789abcdef0123456789abcdef"]),
+            ("lnbits_allowed_users" | "lnbits_assets_no_limit_users", _) => json!(["0123456789abcdef0123456789abcdef"]),
             ("lnbits_exchange_rate_providers", _) => json!([
                 { "name": "n", "api_url": "https://a.example", "path": "$.a", "exclude_to": [], "ticker_conversion": [] }
             ]),

@@ -52,7 +52,8 @@ pub(in crate::store) async fn forgotten(conn: &mut Conn) -> Result<i64, StoreErr
 
 /// The last event stays whatever its age: it says how far the forgetting went.
 pub(in crate::store) async fn forget(conn: &mut Conn, before: &Time) -> Result<(), StoreError> {
-    let old = outbox::created_at.lt(*before).and(outbox::id.lt(last(conn).await?));
+    let old =
+        outbox::created_at.lt(*before).and(outbox::id.lt(last(conn).await?)).and(diesel::dsl::not(outbox::to_report));
     diesel::delete(outbox::table.filter(old)).execute(conn).await?;
     Ok(())
 }

@@ -88,6 +88,7 @@ pub(super) async fn transfer_for(
         kind,
         balance_msat,
         created_at: at,
+        reported: payment.webhook.is_some(),
     };
     let events = [event(&sent, EventKind::PaymentSent, left), event(&received, EventKind::PaymentReceived, gained)];
     rows::insert(conn, events).await?;
@@ -468,6 +469,7 @@ async fn announce(
         kind,
         balance_msat: balance,
         created_at: at,
+        reported: payment.webhook.is_some(),
     };
     rows::insert(conn, [event]).await?;
     Ok(())

@@ -29,3 +29,4 @@ pub(in crate::store) mod terms;
 pub(in crate::store) mod tiers;
 pub(in crate::store) mod users;
 pub(in crate::store) mod wallets;
+pub(in crate::store) mod webhooks;

@@ -4,7 +4,7 @@
 use diesel::{
     query_builder::{AstPass, QueryFragment, QueryId},
     result::QueryResult,
-    sql_types::{BigInt, Text},
+    sql_types::{BigInt, Bool, Text},
 };
 use diesel_async::RunQueryDsl;
 
@@ -52,7 +52,8 @@ impl Row for Entry {
 }
 
 impl Row for NewEvent {
-    const INTO: &'static str = "INSERT INTO outbox (wallet_id, payment_id, kind, balance_msat, created_at) VALUES ";
+    const INTO: &'static str =
+        "INSERT INTO outbox (wallet_id, payment_id, kind, balance_msat, created_at, to_report) VALUES ";
 
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Db>) -> QueryResult<()> {
         out.push_bind_param::<Text, _>(&self.wallet_id)?;
@@ -63,7 +64,14 @@ impl Row for NewEvent {
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.balance_msat)?;
         out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&self.created_at)
+        out.push_bind_param::<BigInt, _>(&self.created_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Bool, _>(&self.reported)?;
+        // read where it is written, so that an endpoint hears of all that happens after it was made
+        out.push_sql(" OR EXISTS (SELECT 1 FROM webhook_endpoints WHERE wallet_id = ");
+        out.push_bind_param::<Text, _>(&self.wallet_id)?;
+        out.push_sql(")");
+        Ok(())
     }
 }
 

@@ -315,7 +315,7 @@ async fn record(
 }
 
 fn event(wallet: &WalletId, payment_id: PaymentId, kind: EventKind, balance_msat: Msat, created_at: Time) -> NewEvent {
-    NewEvent { wallet_id: wallet.clone(), payment_id, kind, balance_msat, created_at }
+    NewEvent { wallet_id: wallet.clone(), payment_id, kind, balance_msat, created_at, reported: false }
 }
 
 /// Payments whose fee is not where it should be: agreed, while they are in flight; in the house's wallet, once they

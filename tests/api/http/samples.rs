@@ -309,6 +309,21 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| json!({ "name": "n", "is_public": true }),
     ),
     plain("DELETE /api/v1/assets/{asset_id}", |s| format!("/api/v1/assets/{}", s.user)),
+    plain("GET /api/v1/webhooks", |_| "/api/v1/webhooks".into()),
+    with("POST /api/v1/webhooks", |_| "/api/v1/webhooks".into(), |_| json!({ "url": "https://a.example/hook" })),
+    plain("GET /api/v1/webhooks/{webhook_id}", |_| "/api/v1/webhooks/none".into()),
+    with("PATCH /api/v1/webhooks/{webhook_id}", |_| "/api/v1/webhooks/none".into(), |_| json!({ "enabled": false })),
+    plain("DELETE /api/v1/webhooks/{webhook_id}", |_| "/api/v1/webhooks/none".into()),
+    with(
+        "POST /api/v1/webhooks/{webhook_id}/rotate",
+        |_| "/api/v1/webhooks/none/rotate".into(),
+        |_| json!({ "overlap_seconds": 60 }),
+    ),
+    plain("POST /api/v1/webhooks/{webhook_id}/test", |_| "/api/v1/webhooks/none/test".into()),
+    plain("GET /api/v1/webhooks/{webhook_id}/deliveries", |_| "/api/v1/webhooks/none/deliveries".into()),
+    plain("POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", |_| {
+        "/api/v1/webhooks/none/deliveries/1/redeliver".into()
+    }),
     plain("POST /api/v1/tinyurl", |_| "/api/v1/tinyurl?url=https://example.com/long&endless=false".into()),
     plain("GET /api/v1/tinyurl/{tinyurl_id}", |_| "/api/v1/tinyurl/abcdefgh".into()),
     plain("DELETE /api/v1/tinyurl/{tinyurl_id}", |_| "/api/v1/tinyurl/abcdefgh".into()),
