@@ -67,7 +67,7 @@ pub fn with_scheme(scheme: &str, url: &Url) -> String {
 /// The LNURL of a web address in bech32, in upper case as QR codes like it; `None` when it is too long.
 pub fn encode(url: &str) -> Option<String> {
     let hrp = Hrp::parse("lnurl").ok()?;
-    Some(bech32::encode_upper::<Long>(hrp, url.as_bytes()).ok()?)
+    bech32::encode_upper::<Long>(hrp, url.as_bytes()).ok()
 }
 
 fn decode(text: &str) -> Result<Url, NotAnLnurl> {

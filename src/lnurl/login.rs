@@ -46,8 +46,9 @@ fn path(hashing_key: &[u8; 32], domain: &str) -> [ChildNumber; 4] {
     let mut engine = HmacEngine::<sha256::Hash>::new(hashing_key);
     engine.input(domain.as_bytes());
     let hash = Hmac::<sha256::Hash>::from_engine(engine).to_byte_array();
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = hash;
-    [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]].map(|four| ChildNumber::from(u32::from_be_bytes(four)))
+    let (fours, _) = hash.as_chunks::<4>();
+    let mut numbers = fours.iter().copied().map(u32::from_be_bytes);
+    [(); 4].map(|()| ChildNumber::from(numbers.next().unwrap_or_default()))
 }
 
 impl Lnurl {

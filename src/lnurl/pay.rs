@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a JSON literal is a value")]
     fn offer(change: Value) -> Result<Offer, LnurlError> {
         let mut offer = json!({
             "tag": "payRequest", "callback": "https://service.com/cb?id=1", "minSendable": 1000, "maxSendable": 5000,

@@ -41,16 +41,14 @@ impl Reach {
 
     fn of_v6(address: Ipv6Addr) -> Self {
         let [first, second, ..] = address.segments();
-        match (first, second) {
+        // protocol assignments with Teredo and ORCHID, documentation, 6to4: tunnels to what cannot be judged here
+        let odd = matches!((first, second), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff));
+        match first {
             _ if address.is_unspecified() => Self::Never,
-            _ if address.is_loopback() => Self::Private,
             // link-local, the former site-local, multicast
-            (0xfe80..=0xfeff | 0xff00..=0xffff, _) => Self::Never,
-            (0xfc00..=0xfdff, _) => Self::Private,
-            // protocol assignments with Teredo and ORCHID, documentation, 6to4: tunnels to what cannot be judged here
-            (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff) => Self::Private,
+            0xfe80..=0xffff => Self::Never,
             // global unicast is handed out from here alone (RFC 4291 §2.4, IANA)
-            (0x2000..=0x3fff, _) => Self::Global,
+            0x2000..=0x3fff if !odd => Self::Global,
             _ => Self::Private,
         }
     }
@@ -58,15 +56,12 @@ impl Reach {
 
 /// The IPv4 address inside: mapped, compatible, or translated (`64:ff9b::/96`).
 fn wrapped(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, high, low] = address.segments();
-    let v4 = || {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(v4()),
+    let [.., a, b, c, d] = address.octets();
+    let inside = Some(Ipv4Addr::new(a, b, c, d));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => inside,
         // `::` and `::1` are addresses of their own
-        [0, 0, 0, 0, 0, 0] if high != 0 => Some(v4()),
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => inside,
         _ => None,
     }
 }
