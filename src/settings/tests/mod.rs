@@ -90,6 +90,6 @@ fn variables_give_defaults_and_are_checked() {
 
 #[test]
 fn written_defaults_of_lists_are_lists() {
-    let list = table::find("lnbits_wallet_lightning_address_blacklist").map(written);
-    assert_eq!(list.and_then(|list| list.get(0).cloned()), Some(json!("admin")));
+    let list = table::find("auth_all_methods").map(written);
+    assert_eq!(list.and_then(|list| list.get(0).cloned()), Some(json!("user-id-only")));
 }
