@@ -12,7 +12,7 @@ use super::{
     policy::{Family, Principal},
 };
 use crate::{
-    domain::{Account, AccountId, Msat, Time, bolt11, factor::Totp, ids::to_hex},
+    domain::{Account, AccountId, Msat, Time, factor::Totp, ids::to_hex},
     store::StoreError,
 };
 
@@ -209,7 +209,7 @@ impl Accounts {
     pub async fn confirm_payment(
         &self,
         principal: &Principal,
-        bolt11: &str,
+        amount: impl FnOnce() -> Option<Msat>,
         code: Option<&str>,
     ) -> Result<(), AccountError> {
         if !matches!(principal.family, Family::Session | Family::AdminSession | Family::SuperUserSession) {
@@ -217,7 +217,7 @@ impl Accounts {
         }
         let found = self.store.totp_find(principal.account.clone()).await?;
         let Some(above) = found.filter(|totp| totp.enabled).and_then(|totp| totp.above_sat) else { return Ok(()) };
-        let Some(amount) = bolt11::parse(bolt11).ok().and_then(|invoice| invoice.amount) else { return Ok(()) };
+        let Some(amount) = amount() else { return Ok(()) };
         if amount <= Msat::from_sat(above).unwrap_or(Msat::MAX) {
             return Ok(());
         }

@@ -15,6 +15,8 @@ text_enum! {
         PaymentFailed = "payment_failed",
         /// An invoice expired unpaid.
         InvoiceExpired = "invoice_expired",
+        /// Money for a hold invoice is here and waits for the wallet's word.
+        HoldAccepted = "hold_accepted",
     }
 }
 

@@ -3,7 +3,12 @@
 use diesel::prelude::{Insertable, Queryable, Selectable};
 use serde_json::{Map, Value, json};
 
-use super::{AccountId, Msat, PaymentHash, PaymentId, Time, WalletId, column::text_enum, fiat::Asked};
+use super::{
+    AccountId, Msat, PaymentHash, PaymentId, Time, WalletId,
+    column::text_enum,
+    fiat::Asked,
+    hold::{HOLD_KEYS, IS_HOLD},
+};
 
 text_enum! {
     /// What a caller is told of a payment. `success` and `failed` are final for outgoing payments.
@@ -112,6 +117,13 @@ impl Payment {
         serde_json::from_str(&self.labels).unwrap_or_default()
     }
 
+    /// Is it an invoice whose money is held until its wallet says what becomes of it?
+    pub fn is_hold_invoice(&self) -> bool {
+        self.kind == Kind::Invoice
+            && self.extra.contains(IS_HOLD)
+            && self.extra_object().get(IS_HOLD) == Some(&true.into())
+    }
+
     /// True for money that leaves the wallet.
     pub fn is_outgoing(&self) -> bool {
         self.amount_msat < Msat::ZERO
@@ -217,11 +229,16 @@ pub struct Author {
 /// The key of `extra` that says who made a payment. Only the server writes it.
 pub const AUTHOR_KEY: &str = "satchel_by";
 
+/// Is it for the server alone to write this key of `extra`?
+pub fn is_servers_key(key: &str) -> bool {
+    key == AUTHOR_KEY || HOLD_KEYS.contains(&key)
+}
+
 impl Annotations {
-    /// `extra` as it is stored: what callers say of who made the payment counts for nothing.
+    /// `extra` as it is stored: what callers say of who made the payment, and of its being held, counts for nothing.
     pub fn stored_extra(&self) -> Map<String, Value> {
         let mut extra = self.extra.clone();
-        extra.remove(AUTHOR_KEY);
+        extra.retain(|key, _| !is_servers_key(key));
         if let Some(by) = &self.by {
             extra.insert(AUTHOR_KEY.to_owned(), json!({ "operator": by.operator, "username": by.name }));
         }

@@ -27,6 +27,8 @@ text_enum! {
         PaymentFailed = "payment_failed",
         /// An invoice expired unpaid.
         InvoiceExpired = "invoice_expired",
+        /// Money for a hold invoice is here and waits for the wallet's word.
+        HoldAccepted = "hold_accepted",
         /// Nothing: somebody wants to see whether reports arrive.
         Test = "test",
     }
@@ -39,6 +41,7 @@ impl From<EventKind> for Subject {
             EventKind::PaymentSent => Self::PaymentSent,
             EventKind::PaymentFailed => Self::PaymentFailed,
             EventKind::InvoiceExpired => Self::InvoiceExpired,
+            EventKind::HoldAccepted => Self::HoldAccepted,
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod simulated;
 
+use std::future::ready;
+
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use lightning_invoice::Currency;
 
@@ -17,6 +19,18 @@ pub struct Capabilities {
     pub fee_limit: bool,
     /// A payment that it does not find was never sent: no copy of the answer lags behind.
     pub consistent_not_found: bool,
+    /// Issues invoices whose money it holds until it is told what becomes of it.
+    pub hold: bool,
+    /// Issues and pays invoices that leave the amount to the payer.
+    pub amountless: bool,
+    /// Pays nodes that issued no invoice.
+    pub keysend: bool,
+}
+
+impl Capabilities {
+    /// All of it.
+    pub const ALL: Self =
+        Self { fee_limit: true, consistent_not_found: true, hold: true, amountless: true, keysend: true };
 }
 
 /// The source cannot be reached or cannot work now; it may later. The text is for people.
@@ -34,12 +48,14 @@ pub struct NodeStatus {
 /// What an invoice is to say.
 #[derive(Debug, Clone)]
 pub struct InvoiceOrder {
-    /// What is asked.
+    /// What is asked; zero leaves it to the payer.
     pub amount: Msat,
     /// The words, or their hash.
     pub description: Description,
     /// How long it is valid.
     pub expiry_seconds: u64,
+    /// Makes it a hold invoice: whoever knows the preimage of this hash settles it.
+    pub hold: Option<PaymentHash>,
 }
 
 /// What an invoice is for (BOLT 11 fields `d` and `h`).
@@ -75,13 +91,42 @@ pub enum InvoiceError {
     Refused(String),
 }
 
+/// Who is paid.
+#[derive(Debug, Clone)]
+pub enum Payee {
+    /// Whoever issued this invoice.
+    Invoice(Box<Invoice>),
+    /// A node that issued none (keysend).
+    Node(Spontaneous),
+}
+
+impl Payee {
+    /// The payment hash.
+    pub fn payment_hash(&self) -> PaymentHash {
+        match self {
+            Self::Invoice(invoice) => invoice.payment_hash.clone(),
+            Self::Node(spontaneous) => PaymentHash::of(&spontaneous.preimage),
+        }
+    }
+}
+
+/// A payment to a node that issued no invoice: the payer makes the preimage and sends it along
+/// (bLIP 3, record 5482373484).
+#[derive(Debug, Clone)]
+pub struct Spontaneous {
+    /// The node's public key, compressed.
+    pub node: [u8; 33],
+    /// The preimage.
+    pub preimage: [u8; 32],
+}
+
 /// One attempt to pay.
 #[derive(Debug, Clone)]
 pub struct PaymentOrder {
     /// Names the attempt; a retry of the same invoice is another attempt.
     pub attempt: PaymentId,
     /// What to pay.
-    pub invoice: Invoice,
+    pub payee: Payee,
     /// How much arrives.
     pub amount: Msat,
     /// The most that routing may cost.
@@ -145,6 +190,13 @@ pub enum InvoiceState {
         /// The preimage that was given for it.
         preimage: Option<[u8; 32]>,
     },
+    /// Its money is here and is held.
+    Held {
+        /// How much.
+        amount: Msat,
+        /// When the node lets go of it by itself.
+        deadline: Option<Time>,
+    },
     /// It cannot be paid any more.
     Closed,
     /// The node does not know it.
@@ -162,6 +214,15 @@ pub enum SourceEvent {
         amount: Msat,
         /// The preimage that was given for it.
         preimage: Option<[u8; 32]>,
+    },
+    /// Money for a hold invoice arrived and is held.
+    InvoiceHeld {
+        /// Which invoice.
+        payment_hash: PaymentHash,
+        /// How much.
+        amount: Msat,
+        /// When the node lets go of it by itself.
+        deadline: Option<Time>,
     },
     /// There is news of a payment: ask.
     PaymentChanged {
@@ -198,6 +259,18 @@ pub trait FundingSource: Send + Sync {
 
     /// Asks what became of an invoice.
     fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>>;
+
+    /// Has the node take the money that it holds for a hold invoice. Saying so again of one that it took is no error.
+    /// Only for sources that can hold.
+    fn settle_invoice(&self, _preimage: [u8; 32]) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        Box::pin(ready(Err(InvoiceError::Refused("the source cannot hold invoices".to_owned()))))
+    }
+
+    /// Has the node let go of a hold invoice, and of what it holds for it. Saying so again is no error. Only for sources
+    /// that can hold.
+    fn cancel_invoice(&self, _payment_hash: PaymentHash) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        Box::pin(ready(Err(InvoiceError::Refused("the source cannot hold invoices".to_owned()))))
+    }
 
     /// What happens at the node after this position, in order, without an end. The stream ends with an
     /// error when the node is lost; then it is opened again.

@@ -56,7 +56,7 @@ pub fn routes() -> Vec<Route> {
 pub struct EventShape {
     /// Position: larger for what happened later.
     pub id: i64,
-    /// `payment_received`, `payment_sent`, `payment_failed` or `invoice_expired`.
+    /// `payment_received`, `payment_sent`, `payment_failed`, `invoice_expired` or `hold_accepted`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// When, in ISO 8601.

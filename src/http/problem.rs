@@ -111,6 +111,12 @@ codes! {
     InsufficientBalance = "insufficient_balance", 520;
     /// The wallet does not hold amount and routing fee.
     FeeReserveNeeded = "fee_reserve_needed", 520;
+    /// The funding source cannot hold invoices.
+    HoldUnsupported = "hold_unsupported", 520;
+    /// The funding source cannot pay a node without an invoice.
+    KeysendUnsupported = "keysend_unsupported", 520;
+    /// The hold invoice is not paid yet, or is settled or cancelled already.
+    HoldState = "hold_invoice_state", 520;
     /// It is being paid already.
     PaymentPending = "payment_pending", 520;
     /// It was paid before.
@@ -298,6 +304,10 @@ impl From<LedgerError> for Problem {
                 payment(Code::FeeReserveNeeded, "failed").with("needed_msat", needed.0)
             }
             LedgerError::NoFeeLimit => payment(Code::FeeLimitUnsupported, "failed"),
+            LedgerError::HoldUnsupported => payment(Code::HoldUnsupported, "failed"),
+            LedgerError::KeysendUnsupported => payment(Code::KeysendUnsupported, "failed"),
+            LedgerError::HoldState(_) => Self::new(Code::HoldState, text),
+            LedgerError::HoldLater(_) => Self::new(Code::FundingSourceUnavailable, text).with("status", "pending"),
             LedgerError::InternalAlreadyPaid(first) => {
                 payment(Code::AlreadyPaid, "failed").with("checking_id", first.checking_id)
             }

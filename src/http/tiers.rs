@@ -135,6 +135,7 @@ async fn order(
     }
     let extra = json!({ "tag": "tier", "tier": offer.tier }).as_object().cloned().unwrap_or_default();
     let request = InvoiceRequest {
+        hold: None,
         wallet: offer.payee.clone(),
         amount: offer.price,
         memo: Some(format!("Tier {}", offer.tier)),

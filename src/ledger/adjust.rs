@@ -66,7 +66,7 @@ impl Ledger {
             tag: None,
             extension: None,
             labels: "[]".to_owned(),
-            extra: noted_extra(&notes, amount, quote),
+            extra: super::incoming::json(&noted_extra(&notes, amount, quote)),
             external_id: None,
             source: self.source.name().to_owned(),
             created_at: now,

@@ -10,8 +10,8 @@ use tracing::Instrument;
 
 use super::{Ledger, LedgerError};
 use crate::{
-    domain::{Msat, Payment, PaymentHash, Time, bolt11::Invoice},
-    funding::{AttemptRef, Outcome, PaymentOrder},
+    domain::{Msat, Payment, PaymentHash, Time},
+    funding::{AttemptRef, Outcome, Payee, PaymentOrder},
     store::{
         StoreError,
         types::{Failure, Posted, Settlement},
@@ -31,12 +31,7 @@ const PAUSE_MAX_SECONDS: i64 = 3600;
 
 impl Ledger {
     /// Hands a held payment to the node and books the outcome. Answers the payment as it then stands.
-    pub(super) async fn dispatch(
-        &self,
-        payment: Payment,
-        invoice: Invoice,
-        amount: Msat,
-    ) -> Result<Payment, LedgerError> {
+    pub(super) async fn dispatch(&self, payment: Payment, payee: Payee, amount: Msat) -> Result<Payment, LedgerError> {
         let (id, fee_limit) = (payment.id, payment.fee_limit_msat);
         match self.store.payment_dispatch(id, self.clock.now()).await {
             Ok(true) => {}
@@ -48,7 +43,7 @@ impl Ledger {
                 return Err(error.into());
             }
         }
-        let paying = self.source.pay(PaymentOrder { attempt: id, invoice, amount, fee_limit });
+        let paying = self.source.pay(PaymentOrder { attempt: id, payee, amount, fee_limit });
         let outcome = paying.instrument(trace::node(self.source.name(), "pay")).await;
         self.conclude_surely(&payment, outcome.clone()).await?;
         if let Outcome::NotSent(why) = outcome {

@@ -85,6 +85,18 @@ pub enum LedgerError {
     /// The source cannot keep a fee limit, and the caller asked for one.
     #[error("The funding source cannot keep a routing fee limit; pay without fee_limit_msat.")]
     NoFeeLimit,
+    /// The source cannot hold what arrives.
+    #[error("Hold invoices are not supported by this wallet.")]
+    HoldUnsupported,
+    /// The source pays nobody who issued no invoice.
+    #[error("The funding source cannot pay a node without an invoice (keysend).")]
+    KeysendUnsupported,
+    /// A hold invoice is not so far, or too far, for what is asked.
+    #[error("{0}")]
+    HoldState(&'static str),
+    /// The node could not be told what becomes of a hold invoice; it is told as soon as it answers.
+    #[error("The funding source is not available: {0}. It is told as soon as it answers; ask for the payment then.")]
+    HoldLater(String),
     /// An invoice of this server that has been paid: by this payment, or as this receipt.
     #[error("Internal invoice already paid.")]
     InternalAlreadyPaid(Box<Payment>),

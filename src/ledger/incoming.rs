@@ -6,6 +6,7 @@ use super::{Ledger, LedgerError, worth::noted_extra};
 use crate::{
     domain::{
         Kind, Msat, Payment, PaymentHash, Status, WalletId,
+        hold::IS_HOLD,
         payment::{Annotations, NewPayment},
     },
     funding::{Description, InvoiceError, InvoiceOrder, InvoiceState},
@@ -20,8 +21,10 @@ const LOOKUP_WAIT: Duration = Duration::from_secs(3);
 pub struct InvoiceRequest {
     /// Whose.
     pub wallet: WalletId,
-    /// How much, in whole msat.
+    /// How much, in whole msat; zero leaves it to the payer, where the node can.
     pub amount: Msat,
+    /// Makes it a hold invoice: its money is held until somebody brings the preimage of this hash.
+    pub hold: Option<PaymentHash>,
     /// In words; `None` takes the server's name. Beside a description hash it is only recorded.
     pub memo: Option<String>,
     /// SHA-256 of a description that is given elsewhere.
@@ -43,9 +46,7 @@ impl Ledger {
         if let Some(issued) = self.made_before(request.once.as_ref()).await? {
             return Ok(issued);
         }
-        if request.amount <= Msat::ZERO {
-            return Err(LedgerError::Amountless);
-        }
+        self.can_issue(&request).await?;
         let limits = self.settings.kept_limits();
         if request.amount > limits.max_incoming {
             let (amount_sat, max_sat) = (request.amount.sat_floor(), limits.max_incoming.sat_floor());
@@ -66,7 +67,7 @@ impl Ledger {
         };
         let default_expiry = u64::try_from(limits.invoice_expiry_seconds).unwrap_or(3600);
         let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);
-        let order = InvoiceOrder { amount: request.amount, description, expiry_seconds };
+        let order = InvoiceOrder { amount: request.amount, description, expiry_seconds, hold: request.hold.clone() };
         let issued =
             self.answered("create_invoice", self.source.create_invoice(order)).await?.map_err(|error| match error {
                 InvoiceError::Down(down) => down.into(),
@@ -75,7 +76,10 @@ impl Ledger {
         let now = self.clock.now();
         let notes = request.annotations;
         let quote = self.quote_of(&request.wallet).await;
-        let extra = noted_extra(&notes, request.amount, quote);
+        let mut extra = noted_extra(&notes, request.amount, quote);
+        if request.hold.is_some() {
+            extra.insert(IS_HOLD.to_owned(), true.into());
+        }
         let invoice = NewPayment {
             wallet_id: request.wallet,
             kind: Kind::Invoice,
@@ -94,7 +98,7 @@ impl Ledger {
             webhook: notes.webhook,
             extension: notes.extension,
             labels: json(&notes.labels),
-            extra,
+            extra: json(&extra),
             external_id: notes.external_id,
             source: self.source.name().to_owned(),
             created_at: now,
@@ -103,12 +107,33 @@ impl Ledger {
             next_check_at: Some(issued.expires_at.plus_seconds(1)),
             idempotency: request.once.clone(),
         };
-        match self.store.invoice_create(invoice.clone()).await {
+        let written = if request.hold.is_some() {
+            self.store.hold_invoice_create(invoice.clone()).await
+        } else {
+            self.store.invoice_create(invoice.clone()).await
+        };
+        match written {
             Ok(id) => Ok(invoice.numbered(id)),
             Err(error @ StoreError::Refused(Refusal::Taken(_))) => {
                 self.made_before(request.once.as_ref()).await?.ok_or(error.into())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Can the node issue such an invoice, and is there none like it?
+    async fn can_issue(&self, request: &InvoiceRequest) -> Result<(), LedgerError> {
+        let able = self.source.capabilities();
+        if request.amount < Msat::ZERO || (request.amount.is_zero() && !able.amountless) {
+            return Err(LedgerError::Amountless);
+        }
+        let Some(hash) = &request.hold else { return Ok(()) };
+        if !able.hold {
+            return Err(LedgerError::HoldUnsupported);
+        }
+        match self.store.invoice_by_hash(hash.clone()).await? {
+            Some(_) => Err(LedgerError::Invalid("An invoice with this payment_hash was made before.".to_owned())),
+            None => Ok(()),
         }
     }
 
@@ -162,12 +187,15 @@ impl Ledger {
 
     /// Asks the node about an open invoice and books what it says. One that expired unpaid is closed.
     pub(super) async fn ask_about_invoice(&self, invoice: &Payment) -> Result<(), LedgerError> {
+        if invoice.is_hold_invoice() {
+            return self.ask_about_hold(invoice).await;
+        }
         let state = self.answered("lookup_invoice", self.source.lookup_invoice(invoice.payment_hash.clone())).await??;
         match state {
             InvoiceState::Paid { amount, preimage } => {
                 self.receive(invoice.payment_hash.clone(), amount, preimage).await?;
             }
-            InvoiceState::Open | InvoiceState::Closed | InvoiceState::Unknown => {
+            InvoiceState::Open | InvoiceState::Held { .. } | InvoiceState::Closed | InvoiceState::Unknown => {
                 if self.store_expired(invoice).await? {
                     self.bell.notify_waiters();
                 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::{Ledger, LedgerError, incoming::json, worth::noted_extra};
 use crate::{
     domain::{
-        Kind, Msat, Payment, PaymentHash, Status, WalletId,
+        Kind, Msat, Payment, PaymentHash, Status, Time, WalletId,
         bolt11::{self, Invoice, Peek},
         credential::Spender,
         fiat::Quote,
         payment::{Annotations, NewPayment},
     },
+    funding::Payee,
     store::{Refusal, StoreError, types::Transfer},
 };
 
@@ -25,6 +26,8 @@ pub struct PayRequest {
     pub wallet: WalletId,
     /// The payment request.
     pub bolt11: String,
+    /// How much, where the payment request leaves that to the payer. Where it does not, nothing else may stand here.
+    pub amount: Option<Msat>,
     /// The most that routing may cost; the operator's cap holds besides.
     pub fee_limit: Option<Msat>,
     /// What it is for; `None` takes the words of the payment request.
@@ -37,16 +40,37 @@ pub struct PayRequest {
     pub once: Option<Vec<u8>>,
 }
 
+/// What is sent, and to whom.
+pub(super) struct Sending {
+    pub(super) peek: Peek,
+    /// What arrives.
+    pub(super) amount: Msat,
+    pub(super) memo: String,
+    /// From when on nothing new can be begun.
+    pub(super) expires_at: Time,
+    pub(super) payee: Payee,
+}
+
 impl Ledger {
     /// Pays a payment request that nothing forbids to pay.
     pub(super) async fn pay_now(&self, request: PayRequest) -> Result<Payment, LedgerError> {
         if self.limits().only_incoming {
             return Err(LedgerError::OnlyIncoming);
         }
-        let peek = bolt11::peek(&request.bolt11)?;
+        let asked = bolt11::peek(&request.bolt11)?;
+        let amount = match (asked.amount, request.amount) {
+            (Some(asked), Some(given)) if asked != given => {
+                let text = format!("The invoice asks for {asked}; leave the amount out, or give the same.");
+                return Err(LedgerError::Invalid(text));
+            }
+            (asked, given) => asked.or(given).filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?,
+        };
+        let chosen = asked.amount.is_none().then_some(amount);
+        let peek = Peek { amount: Some(amount), ..asked };
         let quote = self.quote_of(&request.wallet).await;
-        match self.pay_internally(&request, &peek, quote).await {
-            Err(NotOurs) => self.pay_externally(request, &peek.text, quote).await,
+        match self.pay_internally(&request, &peek, chosen, quote).await {
+            Err(Elsewhere::NotOurs) => self.pay_externally(request, &peek.text, chosen, quote).await,
+            Err(Elsewhere::ToBeHeld) => self.pay_into_hold(&request, &peek, amount, quote).await,
             Ok(done) => done,
         }
     }
@@ -59,31 +83,28 @@ impl Ledger {
         &self,
         request: &PayRequest,
         peek: &Peek,
+        chosen: Option<Msat>,
         quote: Option<Quote>,
-    ) -> Result<Result<Payment, LedgerError>, NotOurs> {
+    ) -> Result<Result<Payment, LedgerError>, Elsewhere> {
         let payment = NewPayment {
             kind: Kind::Internal,
             status: Status::Success,
             checking_id: format!("internal_{}", peek.payment_hash),
             ..self.outgoing(request, peek, quote)
         };
-        let transfer = Transfer { payment, bolt11: peek.text.clone() };
+        let transfer = Transfer { payment, bolt11: peek.text.clone(), amount: chosen };
         let terms = self.limits().terms(true);
         Ok(match self.transfer(transfer, terms, &request.spender).await {
             Ok(transferred) => {
                 self.bell.notify_waiters();
                 Ok(transferred.sent)
             }
-            Err(StoreError::Refused(Refusal::Missing("invoice"))) => return Err(NotOurs),
-            Err(StoreError::Refused(Refusal::InvoiceNotOpen(invoice))) => {
-                if invoice.bolt11 != peek.text {
-                    return Err(NotOurs);
-                }
-                match invoice.status {
-                    Status::Success => Err(self.already_paid(invoice).await),
-                    _ => Err(LedgerError::Expired),
-                }
+            Err(StoreError::Refused(Refusal::Missing("invoice"))) => return Err(Elsewhere::NotOurs),
+            Err(StoreError::Refused(Refusal::HoldInvoice)) => return Err(Elsewhere::ToBeHeld),
+            Err(StoreError::Refused(Refusal::InvoiceNotOpen(invoice))) if invoice.bolt11 != peek.text => {
+                return Err(Elsewhere::NotOurs);
             }
+            Err(StoreError::Refused(Refusal::InvoiceNotOpen(invoice))) => Err(self.not_open(invoice).await),
             Err(error) => Err(self.refused(error, &peek.payment_hash).await),
         })
     }
@@ -92,10 +113,29 @@ impl Ledger {
         &self,
         request: PayRequest,
         text: &str,
+        chosen: Option<Msat>,
         quote: Option<Quote>,
     ) -> Result<Payment, LedgerError> {
         let invoice = bolt11::parse(text)?;
-        let amount = self.payable(&invoice)?;
+        let amount = self.payable(&invoice, chosen)?;
+        let sending = Sending {
+            peek: Peek { text: invoice.text.clone(), payment_hash: invoice.payment_hash.clone(), amount: Some(amount) },
+            amount,
+            memo: invoice.description.clone(),
+            expires_at: invoice.expires_at,
+            payee: Payee::Invoice(Box::new(invoice)),
+        };
+        self.send(request, sending, quote).await
+    }
+
+    /// Holds the money, hands the payment to the node, and waits for what it says.
+    pub(super) async fn send(
+        &self,
+        request: PayRequest,
+        sending: Sending,
+        quote: Option<Quote>,
+    ) -> Result<Payment, LedgerError> {
+        let Sending { peek, amount, memo, expires_at, payee } = sending;
         if request.fee_limit.is_some() && !self.source.capabilities().fee_limit {
             return Err(LedgerError::NoFeeLimit);
         }
@@ -105,30 +145,24 @@ impl Ledger {
         let service_fee = terms.service_fee.due(&request.wallet, amount).map_or(Msat::ZERO, |(_, fee)| fee);
         let most_fee = fee_limit.plus(service_fee).ok_or(LedgerError::InsufficientBalance)?;
         let hold = amount.plus(most_fee).ok_or(LedgerError::InsufficientBalance)?;
-        let payment_hash = invoice.payment_hash.clone();
-        let peek = Peek { text: invoice.text.clone(), payment_hash, amount: Some(amount) };
         let new = self.outgoing(&request, &peek, quote);
         let new = NewPayment {
             amount_msat: amount.negated(),
             fee_msat: most_fee,
             hold_msat: hold,
             fee_limit_msat: fee_limit,
-            memo: request.memo.clone().unwrap_or_else(|| invoice.description.clone()),
-            expires_at: invoice.expires_at,
+            memo: request.memo.clone().unwrap_or(memo),
+            expires_at,
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
             ..new
         };
         let held = match self.hold(new, terms, &request.spender).await {
             Ok(held) => held.payment,
-            Err(StoreError::Refused(Refusal::InsufficientBalance { needed })) => {
-                return Err(self.too_poor(&request.wallet, amount, needed).await);
-            }
-            Err(StoreError::Refused(Refusal::Missing("leave to send"))) => return Err(self.stopped().await),
-            Err(error) => return Err(self.refused(error, &peek.payment_hash).await),
+            Err(error) => return Err(self.not_held(error, &request.wallet, amount, &peek.payment_hash).await),
         };
         let ledger = self.clone();
         let (attempt, id) = (held.clone(), held.id);
-        let work = self.spawn(async move { ledger.dispatch(attempt, invoice, amount).await });
+        let work = self.spawn(async move { ledger.dispatch(attempt, payee, amount).await });
         let wait = Duration::from_millis(limits.pay_wait_ms);
         let now = match Self::patience(work, wait).await {
             Some(ended) => ended?,
@@ -142,27 +176,48 @@ impl Ledger {
         }
     }
 
+    /// Why the money for an attempt was not set aside.
+    pub(super) async fn not_held(
+        &self,
+        error: StoreError,
+        wallet: &WalletId,
+        amount: Msat,
+        hash: &PaymentHash,
+    ) -> LedgerError {
+        match error {
+            StoreError::Refused(Refusal::InsufficientBalance { needed }) => self.too_poor(wallet, amount, needed).await,
+            StoreError::Refused(Refusal::Missing("leave to send")) => self.stopped().await,
+            error => self.refused(error, hash).await,
+        }
+    }
+
     /// What the request asks for, if it may be paid at all.
-    fn payable(&self, invoice: &Invoice) -> Result<Msat, LedgerError> {
+    fn payable(&self, invoice: &Invoice, chosen: Option<Msat>) -> Result<Msat, LedgerError> {
         let (ours, theirs) = (self.source.network(), invoice.parsed.currency());
         if ours != theirs {
             let (ours, theirs) = (bolt11::network_name(&ours), bolt11::network_name(&theirs));
             return Err(LedgerError::WrongNetwork { ours, theirs });
         }
-        let amount = invoice.amount.filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?;
-        let most = self.limits().max_outgoing;
-        if amount > most {
-            let (amount_sat, max_sat) = (amount.sat_ceil(), most.sat_floor());
-            return Err(LedgerError::TooHigh { amount_sat, max_sat });
-        }
+        let chosen = chosen.filter(|_| self.source.capabilities().amountless);
+        let amount = invoice.amount.or(chosen).filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?;
+        self.not_too_high(amount)?;
         if invoice.expires_at <= self.clock.now() {
             return Err(LedgerError::Expired);
         }
         Ok(amount)
     }
 
+    /// Does the operator allow to send so much at once?
+    pub(super) fn not_too_high(&self, amount: Msat) -> Result<(), LedgerError> {
+        let most = self.limits().max_outgoing;
+        if amount <= most {
+            return Ok(());
+        }
+        Err(LedgerError::TooHigh { amount_sat: amount.sat_ceil(), max_sat: most.sat_floor() })
+    }
+
     /// The paying side's record, as far as it follows from the caller's request.
-    fn outgoing(&self, request: &PayRequest, peek: &Peek, quote: Option<Quote>) -> NewPayment {
+    pub(super) fn outgoing(&self, request: &PayRequest, peek: &Peek, quote: Option<Quote>) -> NewPayment {
         let now = self.clock.now();
         let notes = &request.annotations;
         NewPayment {
@@ -183,7 +238,7 @@ impl Ledger {
             tag: notes.tag(),
             extension: notes.extension.clone(),
             labels: json(&notes.labels),
-            extra: noted_extra(notes, peek.amount.unwrap_or_default(), quote),
+            extra: json(&noted_extra(notes, peek.amount.unwrap_or_default(), quote)),
             external_id: notes.external_id.clone(),
             source: self.source.name().to_owned(),
             created_at: now,
@@ -191,6 +246,12 @@ impl Ledger {
             next_check_at: None,
             idempotency: request.once.clone(),
         }
+    }
+
+    /// Why an invoice of ours cannot be paid any more.
+    pub(super) async fn not_open(&self, invoice: Box<Payment>) -> LedgerError {
+        let held = invoice.status == Status::Pending && invoice.expires_at > self.clock.now();
+        if invoice.status == Status::Success || held { self.already_paid(invoice).await } else { LedgerError::Expired }
     }
 
     /// Names the payment that paid an invoice of ours: the one from here, or else the receipt itself.
@@ -227,5 +288,10 @@ impl Ledger {
     }
 }
 
-/// The request was not issued here.
-struct NotOurs;
+/// Why a request is not paid by moving money from wallet to wallet.
+enum Elsewhere {
+    /// It was not issued here.
+    NotOurs,
+    /// It was, and its money is to be held.
+    ToBeHeld,
+}

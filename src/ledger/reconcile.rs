@@ -101,6 +101,11 @@ impl Ledger {
                         self.unrecorded(&format!("the node received {amount} for an invoice"), &payment_hash).await?;
                     }
                 }
+                SourceEvent::InvoiceHeld { payment_hash, amount, deadline } => {
+                    if !self.held(&payment_hash, amount, deadline).await? {
+                        self.unrecorded(&format!("the node holds {amount} for an invoice"), &payment_hash).await?;
+                    }
+                }
                 SourceEvent::PaymentChanged { payment_hash } => self.ask_about_hash(&payment_hash).await?,
             }
             self.store.counter_raise(cursor.clone(), position).await?;

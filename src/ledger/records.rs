@@ -7,7 +7,7 @@ use crate::{
     domain::{
         AccountId, Msat, Payment, PaymentId, Time, WalletId,
         filter::Listing,
-        payment::{AUTHOR_KEY, Scope},
+        payment::{Scope, is_servers_key},
         time::{DAY, HOUR},
     },
     store::types::{GroupTotals, SpanTotals},
@@ -147,8 +147,8 @@ impl Ledger {
         mut payment: Payment,
         add: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Payment, LedgerError> {
-        if add.contains_key(AUTHOR_KEY) {
-            return Err(LedgerError::Invalid(format!("The extra key {AUTHOR_KEY} is the server's to write.")));
+        if let Some(key) = add.keys().find(|key| is_servers_key(key)) {
+            return Err(LedgerError::Invalid(format!("The extra key {key} is the server's to write.")));
         }
         loop {
             let mut extra = payment.extra_object();

@@ -1,11 +1,13 @@
 //! What bounds a payment beside the wallet's balance: the limits and budgets of the credential that asks for it;
 //! and payments that are asked for under a key, which are made once.
 
+use std::future::Future;
+
 use super::{Ledger, LedgerError, PayRequest};
 pub use crate::store::types::Spent;
 use crate::{
     domain::{
-        Payment, Status, bolt11,
+        Msat, Payment, Status, bolt11,
         credential::{Budget, Spender},
         limits::Terms,
         payment::NewPayment,
@@ -26,21 +28,27 @@ impl Ledger {
     /// # Errors
     /// When the request cannot be paid, or the credential may not pay it; nothing was moved then, or everything was
     /// moved back.
-    pub async fn pay(&self, mut request: PayRequest) -> Result<Payment, LedgerError> {
-        if let Some(made) = self.made_before(request.once.as_ref()).await? {
+    pub async fn pay(&self, request: PayRequest) -> Result<Payment, LedgerError> {
+        let once = request.once.clone();
+        self.once(once, async {
+            let asked =
+                if request.spender.max_amount.is_some() { bolt11::parse(&request.bolt11)?.amount } else { None };
+            let request = limited(request, asked)?;
+            self.pay_now(request).await
+        })
+        .await
+    }
+
+    /// Makes a payment that was not made under this key before, or answers the one that was.
+    pub(super) async fn once(
+        &self,
+        once: Option<Vec<u8>>,
+        pay: impl Future<Output = Result<Payment, LedgerError>>,
+    ) -> Result<Payment, LedgerError> {
+        if let Some(made) = self.made_before(once.as_ref()).await? {
             return ended(made);
         }
-        if let Some(limit) = request.spender.max_amount {
-            let amount = bolt11::parse(&request.bolt11)?.amount.unwrap_or_default();
-            if amount > limit {
-                return Err(LedgerError::LimitExceeded { limit });
-            }
-        }
-        if let Some(most) = request.spender.max_fee {
-            request.fee_limit = Some(request.fee_limit.map_or(most, |asked| asked.min(most)));
-        }
-        let once = request.once.clone();
-        let outcome = self.pay_now(request).await;
+        let outcome = pay.await;
         if once.is_none() || !outcome.as_ref().is_err_and(is_in_the_way) {
             return outcome;
         }
@@ -96,6 +104,19 @@ impl Ledger {
     pub async fn budget_spent(&self, budget: &Budget) -> Result<Spent, LedgerError> {
         Ok(self.store.budget_spent(budget.clone(), self.now()).await?)
     }
+}
+
+/// The request within what its credential may pay at once. `asked` is what the payee asks for, if he does.
+pub(super) fn limited(mut request: PayRequest, asked: Option<Msat>) -> Result<PayRequest, LedgerError> {
+    if let Some(limit) = request.spender.max_amount
+        && asked.or(request.amount).unwrap_or_default() > limit
+    {
+        return Err(LedgerError::LimitExceeded { limit });
+    }
+    if let Some(most) = request.spender.max_fee {
+        request.fee_limit = Some(request.fee_limit.map_or(most, |asked| asked.min(most)));
+    }
+    Ok(request)
 }
 
 /// Is something else there already, where this payment was to be written?

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
+
 use super::Ledger;
 use crate::{
     domain::{
@@ -67,8 +69,8 @@ impl Ledger {
     }
 }
 
-/// A payment's `extra` as JSON: what the caller attached, and what the amount is worth by this quote.
-pub(super) fn noted_extra(notes: &Annotations, amount: Msat, quote: Option<Quote>) -> String {
+/// A payment's `extra`: what the caller attached, and what the amount is worth by this quote.
+pub(super) fn noted_extra(notes: &Annotations, amount: Msat, quote: Option<Quote>) -> Map<String, Value> {
     let mut extra = notes.stored_extra();
     for key in VALUE_KEYS {
         extra.remove(key);
@@ -83,5 +85,5 @@ pub(super) fn noted_extra(notes: &Annotations, amount: Msat, quote: Option<Quote
             asked.note(&mut extra);
         }
     }
-    super::incoming::json(&extra)
+    extra
 }

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// The invoice is not open any more.
     #[error("the invoice is not open")]
     InvoiceNotOpen(Box<Payment>),
+    /// The invoice's money is to be held, not moved.
+    #[error("the invoice is a hold invoice")]
+    HoldInvoice,
     /// There is no such thing (any more).
     #[error("there is no such {0}")]
     Missing(&'static str),

@@ -10,8 +10,8 @@ use super::{
     Backend, Store, StoreError, postgres, sqlite,
     types::{
         Acknowledgement, Adjustment, Admission, Alarm, Audit, AuditTotals, Claim, Deletion, Failure, FeeRecord,
-        GroupTotals, LastUse, Posted, Receipt, Rotation, SettingsChange, Settlement, ShareChange, SpanTotals, Spent,
-        StoredSetting, TierGrant, Transfer, Transferred, UserTotals,
+        GroupTotals, Held, HoldHere, LastUse, Posted, Receipt, Rotation, SettingsChange, Settlement, ShareChange,
+        SpanTotals, Spent, StoredSetting, TierGrant, Transfer, Transferred, UserTotals,
     },
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
         event::Event,
         factor::{Challenge, ChallengeKind, Passkey, ResetKey, Totp},
         filter::Listing,
+        hold::HoldInvoice,
         limits::Terms,
         payment::{NewPayment, Scope},
         share::{OpenShare, Share},
@@ -321,6 +322,22 @@ operations! {
     post release(failure: Failure) -> Posted = ledger::release;
     /// Books money that arrived for an invoice.
     post receive(receipt: Receipt) -> Posted = ledger::receive;
+    /// Writes a hold invoice.
+    write hold_invoice_create(payment: NewPayment) -> PaymentId = holds::create;
+    /// Reads what is known of a hold invoice.
+    read hold_invoice_find(id: PaymentId) -> Option<HoldInvoice> = holds::find;
+    /// Notes that the node holds money for an open hold invoice; false when it was not open.
+    write hold_invoice_held(held: Held) -> bool = holds::held;
+    /// Holds money of a wallet here for an open hold invoice, on terms and within budgets.
+    post hold_invoice_pay(order: HoldHere, terms: Terms, budgets: Vec<Budget>) -> Posted = holds::pay;
+    /// Decides that the node is to be told to settle (with the preimage) or else to cancel; false when it was decided otherwise.
+    write hold_invoice_decide(id: PaymentId, preimage_sealed: Option<Vec<u8>>, at: Time) -> bool = holds::decide;
+    /// Moves the money that a wallet here paid to the wallet that issued the invoice; `None` when none is held.
+    post hold_invoice_settle(id: PaymentId, preimage_sealed: Vec<u8>, at: Time) -> Option<Posted> = holds::settle;
+    /// Closes a hold invoice without payment and gives back what a wallet here paid; `None` when it is closed already.
+    post hold_invoice_cancel(id: PaymentId, reason: String, at: Time) -> Option<Posted> = holds::cancel;
+    /// Calls a person, once, because the node cannot be told to let go; answers whether it was this time.
+    write hold_invoice_alarm(id: PaymentId, detail: String, at: Time) -> bool = holds::alarm;
     /// Closes an invoice that expired unpaid.
     write invoice_expire(id: PaymentId, at: Time) -> bool = ledger::expire;
     /// Books the super user's addition or withdrawal.

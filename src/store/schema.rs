@@ -406,7 +406,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     alarms,
     tier_orders,
     webhook_endpoints,
-    webhook_deliveries
+    webhook_deliveries,
+    hold_invoices
 );
 
 diesel::table! {
@@ -449,5 +450,17 @@ diesel::table! {
         thumbnail_type -> Text,
         created_at -> BigInt,
         data -> Binary,
+    }
+}
+
+diesel::table! {
+    hold_invoices (payment_id) {
+        payment_id -> BigInt,
+        state -> Text,
+        amount_msat -> BigInt,
+        payer_id -> Nullable<BigInt>,
+        deadline -> Nullable<BigInt>,
+        alarmed -> Bool,
+        updated_at -> BigInt,
     }
 }

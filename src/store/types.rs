@@ -162,6 +162,36 @@ pub struct Transfer {
     pub payment: NewPayment,
     /// The request as the payer gave it: it must be the invoice's own, to the letter.
     pub bolt11: String,
+    /// What is paid where the invoice leaves that to the payer.
+    pub amount: Option<Msat>,
+}
+
+/// Asks for money of a wallet here to be held for a hold invoice of another one here.
+#[derive(Debug, Clone)]
+pub struct HoldHere {
+    /// The paying side, with all that is held for it.
+    pub payment: NewPayment,
+    /// The request as the payer gave it: it must be the invoice's own, to the letter.
+    pub bolt11: String,
+    /// What the payee gets once he settles.
+    pub amount: Msat,
+    /// When it goes back by itself.
+    pub deadline: Time,
+}
+
+/// The node's word that it holds money for a hold invoice.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Which invoice.
+    pub id: PaymentId,
+    /// How much.
+    pub amount: Msat,
+    /// When the node lets go of it by itself.
+    pub deadline: Option<Time>,
+    /// When the ledger is to let go of it.
+    pub check_at: Time,
+    /// When we heard.
+    pub at: Time,
 }
 
 /// The node's word that an outgoing payment was paid.
@@ -223,6 +253,8 @@ text_enum! {
         Restored = "restored",
         /// The source reports what the ledger has no record of, after a backup was restored.
         Unrecorded = "unrecorded",
+        /// The node holds money that should go back, and cannot be told: its channel may be closed by force.
+        HoldStuck = "hold_stuck",
     }
 }
 
@@ -232,7 +264,7 @@ impl AlarmKind {
     pub fn stops_source(self) -> bool {
         match self {
             Self::FeeAboveLimit | Self::LateSuccess | Self::Restored | Self::Unrecorded => true,
-            Self::PaidTwice => false,
+            Self::PaidTwice | Self::HoldStuck => false,
         }
     }
 }

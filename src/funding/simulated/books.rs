@@ -21,6 +21,10 @@ pub(super) struct Books {
     /// How much of it is on its way out.
     pub(super) in_flight: Msat,
     pub(super) receipts: HashMap<PaymentHash, Receipt>,
+    /// What became of hold invoices that somebody paid or that were cancelled, until they are settled.
+    pub(super) holds: HashMap<PaymentHash, Hold>,
+    /// What is held, by when it goes back.
+    held: BTreeSet<(Time, PaymentHash)>,
     /// All attempts to pay a hash, oldest first.
     attempts: HashMap<PaymentHash, Vec<Attempt>>,
     /// Attempts that end by themselves, soonest first.
@@ -34,6 +38,14 @@ pub(super) struct Books {
 pub(super) struct Receipt {
     pub(super) amount: Msat,
     pub(super) preimage: [u8; 32],
+}
+
+/// A hold invoice.
+pub(super) enum Hold {
+    /// Its money is here and is neither ours nor gone.
+    Held { amount: Msat, deadline: Time },
+    /// Its money went back, or nobody can pay it any more.
+    LetGo,
 }
 
 /// One attempt to pay.
@@ -62,6 +74,8 @@ impl Books {
             balance,
             in_flight: Msat::ZERO,
             receipts: HashMap::new(),
+            holds: HashMap::new(),
+            held: BTreeSet::new(),
             attempts: HashMap::new(),
             due: BTreeSet::new(),
             events: Vec::new(),
@@ -77,8 +91,24 @@ impl Books {
                     return;
                 }
                 add(&mut self.balance, amount);
+                self.end_hold(&hash);
                 self.receipts.insert(hash.clone(), Receipt { amount, preimage });
                 self.events.push(SourceEvent::InvoicePaid { payment_hash: hash, amount, preimage: Some(preimage) });
+            }
+            Fact::Held { hash, amount, deadline } => {
+                if self.receipts.contains_key(&hash) || self.holds.contains_key(&hash) {
+                    return;
+                }
+                let deadline = Time(deadline);
+                self.held.insert((deadline, hash.clone()));
+                self.holds.insert(hash.clone(), Hold::Held { amount, deadline });
+                self.events.push(SourceEvent::InvoiceHeld { payment_hash: hash, amount, deadline: Some(deadline) });
+            }
+            Fact::LetGo { hash } => {
+                if !self.receipts.contains_key(&hash) {
+                    self.end_hold(&hash);
+                    self.holds.insert(hash, Hold::LetGo);
+                }
             }
             Fact::Accepted { hash, attempt, amount, fee, preimage, ends, due } => {
                 let number = PaymentId(attempt);
@@ -96,6 +126,12 @@ impl Books {
                 });
             }
             Fact::Ended { hash, attempt, ending } => self.end(hash, PaymentId(attempt), ending),
+        }
+    }
+
+    fn end_hold(&mut self, hash: &PaymentHash) {
+        if let Some(Hold::Held { deadline, .. }) = self.holds.remove(hash) {
+            self.held.remove(&(deadline, hash.clone()));
         }
     }
 
@@ -136,7 +172,9 @@ impl Books {
     /// The facts that time has brought about by now.
     pub(super) fn endings_due(&self, now: Time) -> Vec<Fact> {
         let due = self.due.iter().take_while(|(due, ..)| *due <= now);
-        due.filter_map(|(_, hash, number)| self.planned_end(hash, *number)).collect()
+        let held = self.held.iter().take_while(|(deadline, _)| *deadline <= now);
+        let back = held.map(|(_, hash)| Fact::LetGo { hash: hash.clone() });
+        due.filter_map(|(_, hash, number)| self.planned_end(hash, *number)).chain(back).collect()
     }
 
     /// When the next attempt ends by itself.

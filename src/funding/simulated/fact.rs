@@ -31,6 +31,19 @@ pub(super) enum Fact {
         #[serde(with = "hex")]
         preimage: [u8; 32],
     },
+    /// Money for a hold invoice came from outside and is held.
+    Held {
+        #[serde(deserialize_with = "parsed")]
+        hash: PaymentHash,
+        amount: Msat,
+        /// Microseconds since the epoch: when it goes back by itself.
+        deadline: i64,
+    },
+    /// A hold invoice is over, and what was held went back.
+    LetGo {
+        #[serde(deserialize_with = "parsed")]
+        hash: PaymentHash,
+    },
     /// An attempt is under way. How and when it ends is settled already, so that a restart does not
     /// change it.
     Accepted {

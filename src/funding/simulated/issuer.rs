@@ -16,12 +16,14 @@ use sha2::Sha256;
 
 use crate::{
     clock::Clock,
-    domain::{Msat, PaymentHash, Time},
-    funding::{Description, IssuedInvoice, SourceDown},
+    domain::{Msat, PaymentHash, Time, ids::array_from_hex},
+    funding::{Description, InvoiceOrder, IssuedInvoice, SourceDown},
 };
 
 /// Blocks that the last hop must leave; BOLT 11 says at least 18.
 const MIN_FINAL_CLTV_DELTA: u64 = 24;
+/// The same for a hold invoice: a day, in which its money can be held.
+pub(super) const HOLD_CLTV_DELTA: u64 = 144;
 /// The longest validity, in seconds: what fits in 32 bits.
 const MAX_EXPIRY_SECONDS: u64 = 0xffff_ffff;
 
@@ -44,14 +46,9 @@ impl Issuer {
         Ok(Self { key, payee: key.public_key(&secp), preimages, secp, currency })
     }
 
-    /// Issues an invoice; an amount of zero leaves it to the payer.
-    pub(super) fn issue(
-        &self,
-        clock: &Clock,
-        amount: Msat,
-        description: Description,
-        expiry_seconds: u64,
-    ) -> Result<IssuedInvoice, String> {
+    /// Issues an invoice.
+    pub(super) fn issue(&self, clock: &Clock, order: InvoiceOrder) -> Result<IssuedInvoice, String> {
+        let InvoiceOrder { amount, description, expiry_seconds, hold } = order;
         if !(1..=MAX_EXPIRY_SECONDS).contains(&expiry_seconds) {
             return Err(format!("an invoice is valid for 1 to {MAX_EXPIRY_SECONDS} seconds"));
         }
@@ -60,15 +57,23 @@ impl Issuer {
             _ => return Err("an invoice cannot ask for this amount".into()),
         };
         let now = u64::try_from(clock.now().unix()).map_err(|_| "the clock is before 1970")?;
-        let nonce: [u8; 32] = clock.bytes();
-        let preimage = keyed(&self.preimages, &[&nonce]);
-        let hash = sha256::Hash::hash(&preimage);
+        let (nonce, preimage, hash) = match hold {
+            None => {
+                let nonce: [u8; 32] = clock.bytes();
+                let preimage = keyed(&self.preimages, &[&nonce]);
+                (nonce, Some(preimage), sha256::Hash::hash(&preimage))
+            }
+            Some(hash) => {
+                let bytes = array_from_hex(hash.as_str()).ok_or("the payment hash is none")?;
+                (self.hold_secret(&bytes), None, sha256::Hash::from_byte_array(bytes))
+            }
+        };
 
         let builder = InvoiceBuilder::new(self.currency.clone())
             .duration_since_epoch(Duration::from_secs(now))
             .payment_hash(hash)
             .expiry_time(Duration::from_secs(expiry_seconds))
-            .min_final_cltv_expiry_delta(MIN_FINAL_CLTV_DELTA)
+            .min_final_cltv_expiry_delta(if preimage.is_some() { MIN_FINAL_CLTV_DELTA } else { HOLD_CLTV_DELTA })
             .payment_secret(PaymentSecret(nonce))
             .basic_mpp();
         let builder = if msat == 0 { builder } else { builder.amount_milli_satoshis(msat) };
@@ -85,9 +90,25 @@ impl Issuer {
         Ok(IssuedInvoice {
             bolt11: signed.to_string(),
             payment_hash: PaymentHash::from(hash.to_byte_array()),
-            preimage: Some(preimage),
+            preimage,
             expires_at: Time::from_unix(ends),
         })
+    }
+
+    /// The payment secret of a hold invoice: by it the node knows its own again.
+    fn hold_secret(&self, hash: &[u8; 32]) -> [u8; 32] {
+        keyed(&self.preimages, &[b"hold", hash])
+    }
+
+    /// Is it a hold invoice of this node?
+    pub(super) fn holds(&self, invoice: &Bolt11Invoice) -> bool {
+        let hash: &[u8; 32] = invoice.payment_hash().as_ref();
+        invoice.payment_secret().0 == self.hold_secret(hash) && invoice.get_payee_pub_key() == self.payee
+    }
+
+    /// The node's public key, compressed.
+    pub(super) fn node_id(&self) -> [u8; 33] {
+        self.payee.serialize()
     }
 
     /// The preimage of an invoice of this node; `None` for anybody else's, also for one that merely

@@ -12,6 +12,7 @@ mod books;
 mod controls;
 mod events;
 mod fact;
+mod holding;
 mod issuer;
 mod journal;
 mod outgoing;
@@ -29,7 +30,13 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 use lightning_invoice::Currency;
 use tokio::sync::watch;
 
-use self::{books::Books, controls::Controls, fact::Fact, issuer::Issuer, journal::Journal};
+use self::{
+    books::{Books, Hold},
+    controls::Controls,
+    fact::Fact,
+    issuer::Issuer,
+    journal::Journal,
+};
 pub use self::{controls::Point, fact::Ending, script::MEMOS, script::Script};
 use super::{
     AttemptRef, Capabilities, FundingSource, InvoiceError, InvoiceOrder, InvoiceState, IssuedInvoice, NodeStatus,
@@ -64,8 +71,7 @@ pub struct Options {
 impl Options {
     /// A node that can do everything, has [`INITIAL_BALANCE`], and keeps no journal.
     pub const fn new(clock: Clock, secret: [u8; 32]) -> Self {
-        let capabilities = Capabilities { fee_limit: true, consistent_not_found: true };
-        Self { clock, secret, journal: None, initial_balance: INITIAL_BALANCE, capabilities }
+        Self { clock, secret, journal: None, initial_balance: INITIAL_BALANCE, capabilities: Capabilities::ALL }
     }
 }
 
@@ -164,8 +170,7 @@ impl FundingSource for SimulatedNode {
     fn create_invoice(&self, order: InvoiceOrder) -> BoxFuture<'_, Result<IssuedInvoice, InvoiceError>> {
         Box::pin(async move {
             self.reachable()?;
-            let issued = self.issuer.issue(&self.clock, order.amount, order.description, order.expiry_seconds);
-            issued.map_err(InvoiceError::Refused)
+            self.issuer.issue(&self.clock, order).map_err(InvoiceError::Refused)
         })
     }
 
@@ -182,8 +187,22 @@ impl FundingSource for SimulatedNode {
     fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>> {
         Box::pin(self.answer(move |books| match books.receipts.get(&payment_hash) {
             Some(receipt) => InvoiceState::Paid { amount: receipt.amount, preimage: Some(receipt.preimage) },
-            None => InvoiceState::Open,
+            None => match books.holds.get(&payment_hash) {
+                Some(Hold::Held { amount, deadline }) => {
+                    InvoiceState::Held { amount: *amount, deadline: Some(*deadline) }
+                }
+                Some(Hold::LetGo) => InvoiceState::Closed,
+                None => InvoiceState::Open,
+            },
         }))
+    }
+
+    fn settle_invoice(&self, preimage: [u8; 32]) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        Box::pin(self.settle_held(preimage))
+    }
+
+    fn cancel_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        Box::pin(self.let_go(payment_hash))
     }
 
     fn events(&self, after: i64) -> BoxStream<'_, Result<Positioned, SourceDown>> {

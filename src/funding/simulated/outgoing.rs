@@ -10,8 +10,8 @@ use super::{
     script::{Reply, Script},
 };
 use crate::{
-    domain::{Msat, PaymentHash, PaymentId},
-    funding::{AttemptRef, Outcome, PaymentOrder},
+    domain::{Msat, PaymentHash, PaymentId, bolt11::Invoice},
+    funding::{AttemptRef, Outcome, Payee, PaymentOrder},
 };
 
 /// What `pay` does once the books are settled.
@@ -27,7 +27,7 @@ enum Next {
 impl SimulatedNode {
     /// Takes an order to pay and answers as the script says.
     pub(super) async fn send(&self, order: PaymentOrder) -> Outcome {
-        let hash = order.invoice.payment_hash.clone();
+        let hash = order.payee.payment_hash();
         self.survive(Point::PayArrived, &hash).await;
         if let Err(down) = self.reachable() {
             return Outcome::NotSent(down.0);
@@ -68,7 +68,7 @@ impl SimulatedNode {
     /// Accepts or refuses an order. What is known of the hash already comes first: whatever else might
     /// be wrong with a second order, saying that it was not sent could be taken for the first one.
     fn decide(&self, books: &mut Books, order: &PaymentOrder) -> Next {
-        let hash = &order.invoice.payment_hash;
+        let hash = &order.payee.payment_hash();
         if let Some(outcome) = known_already(books, hash, order.attempt) {
             let mut controls = self.controls();
             controls.duplicate_sends = controls.duplicate_sends.saturating_add(1);
@@ -78,7 +78,10 @@ impl SimulatedNode {
             return Next::Say(Outcome::NotSent(reason.into()));
         }
         let script = self.controls().take_script(hash);
-        let script = script.unwrap_or_else(|| Script::of_memo(&order.invoice.description));
+        let script = script.unwrap_or_else(|| match &order.payee {
+            Payee::Invoice(invoice) => Script::of_memo(&invoice.description),
+            Payee::Node(_) => Script::Pay,
+        });
         if script == Script::Refuse {
             return Next::Say(Outcome::NotSent("the node refuses to pay this".into()));
         }
@@ -94,19 +97,29 @@ impl SimulatedNode {
 
     /// Why the node would not even try.
     fn refusal(&self, order: &PaymentOrder) -> Option<&'static str> {
-        let PaymentOrder { invoice, amount, fee_limit, .. } = order;
-        let asked = invoice.amount.unwrap_or(*amount);
+        let PaymentOrder { payee, amount, fee_limit, .. } = order;
         if *amount <= Msat::ZERO || *amount > Msat::MAX {
-            Some("there is no such amount to pay")
-        } else if *fee_limit < Msat::ZERO || *fee_limit > Msat::MAX {
-            Some("there is no such fee limit")
-        } else if *amount < asked || amount.0 > asked.0.saturating_mul(2) {
+            return Some("there is no such amount to pay");
+        }
+        if *fee_limit < Msat::ZERO || *fee_limit > Msat::MAX {
+            return Some("there is no such fee limit");
+        }
+        match payee {
+            Payee::Invoice(invoice) => self.refusal_of(invoice, *amount),
+            Payee::Node(spontaneous) if spontaneous.node == self.issuer.node_id() => Some("the node is this one"),
+            Payee::Node(_) => None,
+        }
+    }
+
+    fn refusal_of(&self, invoice: &Invoice, amount: Msat) -> Option<&'static str> {
+        let asked = invoice.amount.unwrap_or(amount);
+        if amount < asked || amount.0 > asked.0.saturating_mul(2) {
             Some("the recipient takes what the invoice asks for, and at most twice as much")
         } else if invoice.parsed.currency() != NETWORK {
             Some("the invoice is for another network")
         } else if invoice.expires_at <= self.clock.now() {
             Some("the invoice has expired")
-        } else if self.issuer.preimage(&invoice.parsed).is_some() {
+        } else if self.issuer.preimage(&invoice.parsed).is_some() || self.issuer.holds(&invoice.parsed) {
             Some("the invoice is the node's own")
         } else {
             None
@@ -119,12 +132,16 @@ impl SimulatedNode {
         if limited && self.controls().capabilities.fee_limit && fee > order.fee_limit {
             return Err("no route within the fee limit");
         }
-        let preimage = self.stranger.preimage(&order.invoice.parsed).ok_or("no route to the recipient")?;
+        let preimage = match &order.payee {
+            Payee::Invoice(invoice) => self.stranger.preimage(&invoice.parsed),
+            Payee::Node(to) => (to.node == self.stranger.node_id()).then_some(to.preimage),
+        };
+        let preimage = preimage.ok_or("no route to the recipient")?;
         let total = order.amount.plus(fee).ok_or("the node's balance is too low")?;
         if total > books.spendable() {
             return Err("the node's balance is too low");
         }
-        let (hash, number) = (order.invoice.payment_hash.clone(), order.attempt);
+        let (hash, number) = (order.payee.payment_hash(), order.attempt);
         let course = script.course();
         let now = self.clock.now();
         let due = course.after.map(|after| {

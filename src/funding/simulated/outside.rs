@@ -3,7 +3,7 @@
 use super::{SimulatedNode, fact::Fact};
 use crate::{
     domain::{Msat, bolt11},
-    funding::{Description, OutsideWorld},
+    funding::{Description, InvoiceOrder, OutsideWorld},
 };
 
 impl OutsideWorld for SimulatedNode {
@@ -11,7 +11,10 @@ impl OutsideWorld for SimulatedNode {
     fn pay(&self, bolt11: &str, amount: Option<Msat>) -> Result<(), String> {
         self.reachable().map_err(|down| down.0)?;
         let invoice = bolt11::parse(bolt11).map_err(|error| error.0)?;
-        let preimage = self.issuer.preimage(&invoice.parsed).ok_or("the invoice is not from this node")?;
+        let preimage = self.issuer.preimage(&invoice.parsed);
+        if preimage.is_none() && !self.issuer.holds(&invoice.parsed) {
+            return Err("the invoice is not from this node".into());
+        }
         let amount = match (amount, invoice.amount) {
             (None, None) => return Err("the invoice names no amount; say how much to pay".into()),
             (None, Some(asked)) => asked,
@@ -27,8 +30,8 @@ impl OutsideWorld for SimulatedNode {
         }
         let facts = {
             let mut books = self.books();
-            if books.receipts.contains_key(&invoice.payment_hash) {
-                return Err("the invoice is paid already".into());
+            if books.receipts.contains_key(&invoice.payment_hash) || books.holds.contains_key(&invoice.payment_hash) {
+                return Err("the invoice is paid already, or cancelled".into());
             }
             if invoice.expires_at <= self.clock.now() {
                 return Err("the invoice has expired".into());
@@ -37,7 +40,11 @@ impl OutsideWorld for SimulatedNode {
                 return Err("the node cannot hold that much".into());
             }
             let hash = invoice.payment_hash;
-            self.record(&mut books, Fact::Received { hash, amount, preimage });
+            let fact = match preimage {
+                Some(preimage) => Fact::Received { hash, amount, preimage },
+                None => self.hold(hash, amount),
+            };
+            self.record(&mut books, fact);
             self.journal.end()
         };
         self.journal.written_blocking(facts).map_err(|down| down.0)
@@ -45,6 +52,7 @@ impl OutsideWorld for SimulatedNode {
 
     fn issue(&self, amount: Msat, memo: &str, expiry_seconds: u64) -> Result<String, String> {
         let description = Description::Text(memo.to_owned());
-        self.stranger.issue(&self.clock, amount, description, expiry_seconds).map(|invoice| invoice.bolt11)
+        let order = InvoiceOrder { amount, description, expiry_seconds, hold: None };
+        self.stranger.issue(&self.clock, order).map(|invoice| invoice.bolt11)
     }
 }

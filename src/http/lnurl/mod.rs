@@ -133,7 +133,7 @@ async fn pay(
     let comment = asked.comment.filter(|comment| !comment.is_empty());
     let order = house.lnurl.order(&offer, amount, comment.as_deref()).await?;
     let code = totp::code(&request, None);
-    house.accounts.confirm_payment(&caller.principal, &order.bolt11, code.as_deref()).await?;
+    house.accounts.confirm_payment(&caller.principal, || Some(amount), code.as_deref()).await?;
     let mut extra = Map::new();
     if order.lasting {
         extra.insert("stored".into(), true.into());
@@ -144,6 +144,7 @@ async fn pay(
         }
     }
     let payment = PayRequest {
+        amount: None,
         wallet: caller.wallet.id.clone(),
         bolt11: order.bolt11,
         fee_limit: None,

@@ -122,6 +122,7 @@ async fn invoice(
         }
     }
     let order = InvoiceRequest {
+        hold: None,
         wallet,
         amount,
         memo: Some(address.memo()),

@@ -20,7 +20,7 @@ use super::super::{
 };
 use crate::{
     domain::{
-        Msat,
+        Msat, PaymentHash, bolt11,
         fiat::{self, Asked},
         ids::{array_from_hex, from_hex},
         names::is_external_id,
@@ -34,6 +34,7 @@ use crate::{
 pub fn routes() -> Vec<Route> {
     vec![route(Method::POST, "/api/v1/payments", WalletReceiveOrSend, create).doc(
         "Makes an invoice (`out: false`) or pays one (`out: true`).\n\
+        With `payment_hash` it is a hold invoice: what arrives is held until `/api/v1/payments/settle` or `/cancel`. \
         Paying asks for the admin key. A payment whose outcome is not known yet is answered as `pending`; its money stays held until the node says.",
     ).idempotent()]
 }
@@ -51,7 +52,8 @@ struct NewPayment {
     /// The invoice to pay.
     #[serde(default, alias = "payment_request", deserialize_with = "lenient::opt_text")]
     bolt11: Option<String>,
-    /// What to receive: a whole number of satoshi, at least 1; or of the currency that `unit` names.
+    /// What to receive: a whole number of satoshi; or of the currency that `unit` names. 0 leaves it to the payer.
+    /// What to pay, where the invoice leaves it to the payer.
     #[serde(default, deserialize_with = "lenient::opt_amount")]
     #[schema(value_type = f64)]
     amount: Option<Value>,
@@ -67,6 +69,9 @@ struct NewPayment {
     /// That description itself as hex of its bytes; the server hashes it.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     unhashed_description: Option<String>,
+    /// SHA-256 (hex) of a preimage that the caller knows: makes it a hold invoice.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    payment_hash: Option<String>,
     /// Seconds until the invoice expires; the server's default when absent.
     #[serde(default, deserialize_with = "lenient::opt_natural")]
     expiry: Option<i64>,
@@ -104,12 +109,20 @@ async fn create(
 ) -> Result<Created<PaymentShape>, Problem> {
     let payment = if new.out {
         let caller = caller.send()?;
-        let code = totp::code(&request, None);
-        house.accounts.confirm_payment(&caller.principal, wanted(new.bolt11.as_deref())?, code.as_deref()).await?;
         let (bolt11, fee_limit) = (wanted(new.bolt11.as_deref())?.to_owned(), new.fee_limit_msat.map(Msat));
-        let annotations = Annotations { by: caller.author(), ..annotations(new)? };
+        // clients that know no invoices without an amount may send a zero or nothing along
+        let (amount, asked) = if new.amount.as_ref().is_none_or(is_nothing) {
+            (None, None)
+        } else {
+            let (amount, asked) = amount(&house, &new).await?;
+            (Some(amount), asked)
+        };
+        let code = totp::code(&request, None);
+        let asks = || bolt11::parse(&bolt11).ok().and_then(|invoice| invoice.amount).or(amount);
+        house.accounts.confirm_payment(&caller.principal, asks, code.as_deref()).await?;
+        let annotations = Annotations { by: caller.author(), asked, ..annotations(new)? };
         let (wallet, spender) = (caller.wallet.id.clone(), caller.principal.policy.spender());
-        let asked = PayRequest { wallet, bolt11, fee_limit, annotations, spender, memo: None, once };
+        let asked = PayRequest { wallet, bolt11, amount, fee_limit, annotations, spender, memo: None, once };
         house.ledger.pay(asked).await?
     } else {
         let caller = caller.receive()?;
@@ -128,6 +141,10 @@ async fn create(
 
 fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
     bolt11.filter(|text| !text.is_empty()).ok_or_else(|| Problem::invalid("Missing BOLT11 invoice"))
+}
+
+fn is_nothing(amount: &Value) -> bool {
+    amount.is_null() || amount.as_f64() == Some(0.0) || amount.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// How much is asked for, and in which currency where that is not satoshi. Only then may this wait for a rate.
@@ -165,6 +182,7 @@ fn invoice(wallet: crate::domain::WalletId, new: NewPayment, amount: Msat) -> Re
     Ok(InvoiceRequest {
         wallet,
         amount,
+        hold: hold(new.payment_hash.as_deref())?,
         // the invoice of a hash has no memo
         memo: new.memo.clone().filter(|memo| !memo.is_empty() && hash.is_none()),
         description_hash: hash,
@@ -172,6 +190,13 @@ fn invoice(wallet: crate::domain::WalletId, new: NewPayment, amount: Msat) -> Re
         annotations: annotations(new)?,
         once: None,
     })
+}
+
+fn hold(hash: Option<&str>) -> Result<Option<PaymentHash>, Problem> {
+    let Some(hash) = hash.filter(|hash| !hash.is_empty()) else { return Ok(None) };
+    let bytes = array_from_hex::<32>(hash);
+    let bytes = bytes.ok_or_else(|| Problem::field("payment_hash", "64 hex characters are wanted", "value_error"))?;
+    Ok(Some(PaymentHash::from(bytes)))
 }
 
 fn description_hash(new: &NewPayment) -> Result<Option<[u8; 32]>, Problem> {

@@ -2,6 +2,8 @@
 
 mod create;
 mod decode;
+mod hold;
+mod keysend;
 mod notes;
 mod papers;
 mod read;
@@ -11,6 +13,8 @@ use super::route::Route;
 
 pub fn routes() -> Vec<Route> {
     let mut routes = create::routes();
+    routes.extend(keysend::routes());
+    routes.extend(hold::routes());
     routes.extend(read::routes());
     routes.extend(notes::routes());
     routes.extend(stats::routes());

@@ -19,6 +19,7 @@ use super::{
     alarms::{may_send, raise},
     balances::{give, give_to_living, take, take_or_lose},
     budgets::true_up,
+    holds,
     kept::kept,
     payments::{attempt_by_hash, find, invoice_by_hash, write},
     places::IsInvoice,
@@ -129,13 +130,30 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
-    let close = diesel::update(open).set((
-        payments::status.eq(Status::Success),
-        payments::updated_at.eq(at),
-        payments::next_check_at.eq(None::<Time>),
-    ));
-    let closed = kept!(close).execute(conn).await? == 1;
+    let closed = match transfer.amount {
+        None => {
+            let close = diesel::update(open).set((
+                payments::status.eq(Status::Success),
+                payments::updated_at.eq(at),
+                payments::next_check_at.eq(None::<Time>),
+            ));
+            kept!(close).execute(conn).await? == 1
+        }
+        // the payer's word counts only where the invoice has none
+        Some(amount) => {
+            let close = diesel::update(open.filter(payments::amount_msat.eq(Msat::ZERO))).set((
+                payments::status.eq(Status::Success),
+                payments::amount_msat.eq(amount),
+                payments::updated_at.eq(at),
+                payments::next_check_at.eq(None::<Time>),
+            ));
+            kept!(close).execute(conn).await? == 1
+        }
+    };
     let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
+    if closed && invoice.is_hold_invoice() {
+        return Err(Refusal::HoldInvoice.into());
+    }
     if closed { Ok(invoice) } else { Err(Refusal::InvoiceNotOpen(Box::new(invoice)).into()) }
 }
 
@@ -378,6 +396,7 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
                 .await?;
         return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
     };
+    let payment = if payment.is_hold_invoice() { holds::settled(conn, payment, at).await? } else { payment };
     let balance = give(conn, &payment.wallet_id, amount).await?;
     book(conn, [leg(of(&payment.wallet_id), amount)]).await?;
     announce(conn, &payment, EventKind::PaymentReceived, balance, at).await?;
@@ -456,7 +475,7 @@ async fn book<const N: usize>(conn: &mut Conn, legs: [Entry; N]) -> Result<(), S
     Ok(())
 }
 
-async fn announce(
+pub(super) async fn announce(
     conn: &mut Conn,
     payment: &Payment,
     kind: EventKind,

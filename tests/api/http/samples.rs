@@ -279,6 +279,21 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| "/api/v1/payments/extra".into(),
         |s| json!({ "payment_hash": s.received, "extra": { "order": 7 } }),
     ),
+    with(
+        "POST /api/v1/payments/keysend",
+        |_| "/api/v1/payments/keysend".into(),
+        |_| json!({ "destination": "00".repeat(33), "amount_msat": 1000, "memo": "m", "fee_limit_msat": 10 }),
+    ),
+    with(
+        "POST /api/v1/payments/settle",
+        |_| "/api/v1/payments/settle".into(),
+        |_| json!({ "preimage": "11".repeat(32) }),
+    ),
+    with(
+        "POST /api/v1/payments/cancel",
+        |_| "/api/v1/payments/cancel".into(),
+        |_| json!({ "payment_hash": "11".repeat(32) }),
+    ),
     plain("GET /api/v1/payments/history", |_| "/api/v1/payments/history".into()),
     plain("GET /api/v1/payments/stats/breakdown", |_| "/api/v1/payments/stats/breakdown".into()),
     plain("GET /api/v1/payments/stats/count", |_| "/api/v1/payments/stats/count".into()),

@@ -81,6 +81,14 @@ impl FundingSource for Double {
         self.node.lookup_invoice(payment_hash)
     }
 
+    fn settle_invoice(&self, preimage: [u8; 32]) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        self.node.settle_invoice(preimage)
+    }
+
+    fn cancel_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<(), InvoiceError>> {
+        self.node.cancel_invoice(payment_hash)
+    }
+
     fn events(&self, _after: i64) -> BoxStream<'_, Result<Positioned, SourceDown>> {
         stream::pending().boxed()
     }

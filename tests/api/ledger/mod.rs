@@ -14,7 +14,7 @@
 //! | 30 disk full, database gone | `outage` | |
 //! | 31 restore of a backup | `backup` | |
 //! | 32–40 same invoice, same hash | `invoices`, `receipts` | `store::receiving` |
-//! | 41–42 hold invoices | wait for hold invoices | |
+//! | 41–42 hold invoices | `holds` | |
 //! | 43 in flight for a day | `patience` | |
 //! | 69 funding source down | `outage` | |
 //!
@@ -26,8 +26,10 @@ mod command;
 mod command_users;
 mod crash;
 pub(crate) mod double;
+mod holds;
 mod invoices;
 mod killed;
+mod nothing_asked;
 mod outage;
 mod patience;
 mod process;

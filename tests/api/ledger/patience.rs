@@ -78,7 +78,7 @@ async fn s21_not_found_counts_only_when_nothing_can_be_under_way_any_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s21_not_found_never_counts_at_a_node_whose_memory_lags() {
     let (server, wallet) = silent().await;
-    server.node.set_capabilities(Capabilities { fee_limit: true, consistent_not_found: false });
+    server.node.set_capabilities(Capabilities { consistent_not_found: false, ..Capabilities::ALL });
     server.node.set_hook(|point, _| point == Point::PayArrived);
     let bolt11 = pay_into_the_dark(&server, &wallet, Script::Pay).await;
     server.clock.advance(100 * DAY);

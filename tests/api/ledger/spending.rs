@@ -164,7 +164,7 @@ async fn s09_the_fee_limit_holds_to_the_millisatoshi() {
 async fn s10_a_limit_that_the_source_cannot_keep_is_refused_before_money_moves() {
     let server = Server::start().await;
     let wallet = server.wallet(2000).await;
-    server.node.set_capabilities(Capabilities { fee_limit: false, consistent_not_found: true });
+    server.node.set_capabilities(Capabilities { fee_limit: false, ..Capabilities::ALL });
     let bolt11 = server.outside_invoice(1_000_000, "");
     let answer = pay_with(&wallet, &bolt11, "fee_limit_msat", 1000).await;
     assert_eq!(code(&answer), (400, "fee_limit_unsupported"));

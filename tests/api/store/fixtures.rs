@@ -140,7 +140,7 @@ pub(super) fn transfer(payer: &WalletId, invoice: &NewPayment) -> Transfer {
         bolt11: invoice.bolt11.clone(),
         ..payment(payer, Kind::Internal, Status::Success, invoice.payment_hash.clone(), -invoice.amount_msat.0)
     };
-    Transfer { payment, bolt11: invoice.bolt11.clone() }
+    Transfer { payment, bolt11: invoice.bolt11.clone(), amount: None }
 }
 
 /// The super user adds (or with a negative sum takes) so much.

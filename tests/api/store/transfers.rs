@@ -203,8 +203,8 @@ async fn s38_an_expired_invoice_is_not_paid_internally(store: Store) {
     let (payer, payee) = (wallet_with(&store, 5000).await, wallet_with(&store, 0).await);
     let invoice = new_invoice(&store, &payee, 1000).await;
     let at = |moment| {
-        let Transfer { payment, bolt11 } = transfer(&payer, &invoice);
-        Transfer { payment: NewPayment { created_at: moment, ..payment }, bolt11 }
+        let Transfer { payment, .. } = transfer(&payer, &invoice);
+        Transfer { payment: NewPayment { created_at: moment, ..payment }, ..transfer(&payer, &invoice) }
     };
     assert!(matches!(refusal(store.transfer(at(EXPIRY)).await), Refusal::InvoiceNotOpen(_)));
     untouched(&store, &payer, 5000, &invoice).await;

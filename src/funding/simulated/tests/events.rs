@@ -15,7 +15,7 @@ async fn receive(node: &SimulatedNode, amounts: &[i64]) {
 async fn read(node: &SimulatedNode, after: i64, count: usize) -> Vec<(i64, i64)> {
     let amount = |event: Result<Positioned, _>| match event.unwrap() {
         (position, SourceEvent::InvoicePaid { amount, .. }) => (position, amount.0),
-        (position, SourceEvent::PaymentChanged { .. }) => (position, 0),
+        (position, SourceEvent::InvoiceHeld { .. } | SourceEvent::PaymentChanged { .. }) => (position, 0),
     };
     node.events(after).take(count).map(amount).collect().await
 }

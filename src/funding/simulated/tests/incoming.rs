@@ -33,7 +33,8 @@ async fn an_invoice_is_signed_and_says_what_was_ordered() {
 #[tokio::test]
 async fn a_description_can_be_a_hash_and_an_amount_can_be_left_open() {
     let node = node();
-    let order = InvoiceOrder { amount: Msat::ZERO, description: Description::Hash([9; 32]), expiry_seconds: 60 };
+    let order =
+        InvoiceOrder { amount: Msat::ZERO, description: Description::Hash([9; 32]), expiry_seconds: 60, hold: None };
     let read = bolt11::parse(&node.create_invoice(order).await.unwrap().bolt11).unwrap();
     assert_eq!(read.amount, None);
     assert!(
@@ -41,7 +42,12 @@ async fn a_description_can_be_a_hash_and_an_amount_can_be_left_open() {
     );
 
     let order = |amount, text: String, expiry_seconds| {
-        node.create_invoice(InvoiceOrder { amount: Msat(amount), description: Description::Text(text), expiry_seconds })
+        node.create_invoice(InvoiceOrder {
+            amount: Msat(amount),
+            description: Description::Text(text),
+            expiry_seconds,
+            hold: None,
+        })
     };
     assert!(order(-1, String::new(), 60).await.is_err());
     assert!(order(Msat::MAX.0 + 1, String::new(), 60).await.is_err());

@@ -22,7 +22,7 @@ use crate::{
     },
     funding::{
         AttemptRef, Capabilities, Description, FundingSource, InvoiceOrder, InvoiceState, IssuedInvoice, Outcome,
-        OutsideWorld, PaymentOrder,
+        OutsideWorld, Payee, PaymentOrder,
     },
 };
 
@@ -44,7 +44,7 @@ fn node() -> Arc<SimulatedNode> {
 impl SimulatedNode {
     async fn invoice(&self, amount: i64) -> IssuedInvoice {
         let description = Description::Text("a cup of tea".into());
-        let order = InvoiceOrder { amount: Msat(amount), description, expiry_seconds: 3600 };
+        let order = InvoiceOrder { amount: Msat(amount), description, expiry_seconds: 3600, hold: None };
         self.create_invoice(order).await.unwrap()
     }
 
@@ -81,7 +81,8 @@ impl SimulatedNode {
 /// An order to pay what the invoice asks, with room for a fee of 1 %.
 fn order(invoice: &Invoice, attempt: i64) -> PaymentOrder {
     let amount = invoice.amount.unwrap();
-    PaymentOrder { attempt: PaymentId(attempt), invoice: invoice.clone(), amount, fee_limit: Msat(amount.0 / 100) }
+    let payee = Payee::Invoice(Box::new(invoice.clone()));
+    PaymentOrder { attempt: PaymentId(attempt), payee, amount, fee_limit: Msat(amount.0 / 100) }
 }
 
 /// The fee of a payment that arrived, once its proof is checked.

@@ -89,7 +89,7 @@ async fn the_fee_limit_is_kept_unless_the_node_cannot() {
     assert_eq!(node.look(&invoice.payment_hash, 1).await, outcome);
     assert_eq!(fee_of(&node.spend(at(2, 1000)).await, &invoice.payment_hash), Some(1000));
 
-    node.set_capabilities(Capabilities { fee_limit: false, consistent_not_found: false });
+    node.set_capabilities(Capabilities { fee_limit: false, consistent_not_found: false, ..Capabilities::ALL });
     let invoice = node.foreign(1_000_000, "");
     let outcome = node.spend(PaymentOrder { fee_limit: Msat::ZERO, ..order(&invoice, 3) }).await;
     assert_eq!(fee_of(&outcome, &invoice.payment_hash), Some(1000));

@@ -122,7 +122,11 @@ impl Story {
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
                 Refusal::Done(_) | Refusal::Changed(_) | Refusal::HoldsMoney(_) => Verdict::Nothing,
-                Refusal::Full | Refusal::BalanceAbove { .. } | Refusal::DayAbove { .. } | Refusal::TooSoon { .. } => {
+                Refusal::Full
+                | Refusal::HoldInvoice
+                | Refusal::BalanceAbove { .. }
+                | Refusal::DayAbove { .. }
+                | Refusal::TooSoon { .. } => {
                     panic!("{refusal}")
                 }
             },
