@@ -111,6 +111,7 @@ impl Ledger {
             let Some(posted) = self.store.hold_invoice_settle(invoice.id, sealed, self.now()).await? else {
                 return Err(in_state(self.own_hold(wallet, &hash).await?.1.state));
             };
+            self.note_worth(&posted.payment).await;
             self.announce(&posted);
             return Ok(posted.payment);
         }

@@ -156,6 +156,9 @@ impl Ledger {
                 if let Some(alarm) = &posted.alarm {
                     tracing::error!(payment = posted.payment.id.0, alarm, "money arrived that needs a person");
                 }
+                if !posted.balances.is_empty() {
+                    self.note_worth(&posted.payment).await;
+                }
                 self.bell.notify_waiters();
                 Ok(Some(posted.payment))
             }

@@ -96,6 +96,9 @@ impl Ledger {
         let terms = self.limits().terms(true);
         Ok(match self.transfer(transfer, terms, &request.spender).await {
             Ok(transferred) => {
+                if chosen.is_some() {
+                    self.note_worth(&transferred.received).await;
+                }
                 self.bell.notify_waiters();
                 Ok(transferred.sent)
             }

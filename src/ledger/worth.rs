@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::Ledger;
 use crate::{
     domain::{
-        Msat, WalletId,
+        Msat, Payment, WalletId,
         fiat::{Currency, Quote, Source, VALUE_KEYS},
         payment::Annotations,
     },
@@ -49,6 +49,21 @@ impl Ledger {
         self.rates.known(self.currency_of(wallet).await?)
     }
 
+    /// Notes what a payment is worth whose amount was not known when it was made. Its money is booked; should the note
+    /// not be written, only the note is missing.
+    pub(super) async fn note_worth(&self, payment: &Payment) {
+        let mut extra = payment.extra_object();
+        if VALUE_KEYS.iter().any(|key| extra.contains_key(*key)) {
+            return;
+        }
+        let Some(quote) = self.quote_of(&payment.wallet_id).await else { return };
+        quote.note_value(payment.amount_msat, &mut extra);
+        let (extra, was) = (super::incoming::json(&extra), payment.extra.clone());
+        if let Err(error) = self.store.payment_add_extra(payment.id, extra, was, self.clock.now()).await {
+            tracing::warn!(payment = payment.id.0, %error, "what a payment is worth is not noted");
+        }
+    }
+
     async fn currency_of(&self, wallet: &WalletId) -> Option<Currency> {
         let now = self.clock.elapsed();
         let remembered = self.currencies.0.lock().unwrap_or_else(PoisonError::into_inner).get(wallet).copied();
@@ -75,7 +90,8 @@ pub(super) fn noted_extra(notes: &Annotations, amount: Msat, quote: Option<Quote
     for key in VALUE_KEYS {
         extra.remove(key);
     }
-    if let Some(quote) = quote {
+    // what the payer chooses is worth something once he has chosen
+    if let Some(quote) = quote.filter(|_| !amount.is_zero()) {
         quote.note_value(amount, &mut extra);
     }
     if let Some(asked) = notes.asked {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use satchel::{
-    domain::webhook::CallbackRules,
+    domain::{Msat, webhook::CallbackRules},
+    store::types::Receipt,
     webhooks::{of_key, sign},
 };
 use serde_json::{Value, json};
@@ -266,6 +267,28 @@ async fn s63_what_nobody_took_arrives_later_in_order() {
     let log = owner.get(&format!("/api/v1/webhooks/{id}/deliveries")).await.ok();
     assert_eq!((&log["total"], &log["data"][2]["attempts"]), (&json!(3), &json!(5)));
     assert_eq!(receiver.calls().len(), 7);
+}
+
+/// s29: the receipt is committed, and then the server is gone before anybody was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn s29_what_was_committed_before_a_crash_is_reported_after_it() {
+    let server = open(Plan::sqlite()).start().await;
+    let receiver = Receiver::start().await;
+    let payee = server.wallet(0).await;
+    webhook(&payee, json!({ "url": receiver.url })).await.ok();
+    let made = invoice(&payee, json!({})).await;
+    let payment_hash = made["payment_hash"].as_str().unwrap().parse().unwrap();
+    let plan = server.stop().await;
+    let store = plan.database.reopened().await;
+    let receipt = Receipt { payment_hash, amount: Msat(21_000), preimage_sealed: None, at: plan.clock.now() };
+    store.receive(receipt).await.unwrap();
+    drop(store);
+    assert!(receiver.calls().is_empty());
+    let server = open(plan).start().await;
+    let calls = receiver.wait_for(1).await;
+    let events = server.key(&payee.invoice_key).get("/api/v1/events").await.ok();
+    assert_eq!(calls[0].json()["id"], events["data"][0]["id"]);
+    assert_eq!(calls[0].json()["payment"]["payment_hash"], made["payment_hash"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ use crate::{
         payment::Annotations,
         tier::Capability,
     },
-    ledger::{InvoiceRequest, PayRequest},
+    ledger::{InvoiceRequest, LedgerError, PayRequest},
     outbound::check_callback,
 };
 
@@ -144,7 +144,7 @@ fn wanted(bolt11: Option<&str>) -> Result<&str, Problem> {
 }
 
 fn is_nothing(amount: &Value) -> bool {
-    amount.is_null() || amount.as_f64() == Some(0.0) || amount.as_str().is_some_and(|text| text.trim().is_empty())
+    amount.is_null() || amount.as_f64() == Some(0.0)
 }
 
 /// How much is asked for, and in which currency where that is not satoshi. Only then may this wait for a rate.
@@ -162,6 +162,10 @@ async fn amount(house: &House, new: &NewPayment) -> Result<(Msat, Option<Asked>)
     let quote =
         house.ledger.rates().price(currency).await.map_err(|error| Problem::from(error).with("status", "failed"))?;
     let sat = quote.price.sat(amount).and_then(Msat::from_sat).unwrap_or(Msat::MAX);
+    if sat.is_zero() {
+        // less than a satoshi is not the same as leaving it to the payer
+        return Err(LedgerError::Amountless.into());
+    }
     Ok((sat, Some(Asked { quote, amount })))
 }
 

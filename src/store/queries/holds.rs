@@ -28,7 +28,7 @@ use crate::{
     store::{
         Refusal, StoreError,
         schema::{hold_invoices as holds, payments, wallets},
-        types::{AlarmKind, Failure, Held, HoldHere, Posted, Receipt, Settlement},
+        types::{AlarmKind, Balance, Failure, Held, HoldHere, Posted, Receipt, Settlement},
     },
 };
 
@@ -238,13 +238,23 @@ async fn in_order(conn: &mut Conn, wallets: &[&WalletId], payer: &Payment) -> Re
     Ok(())
 }
 
-/// The rest of [`ledger::receive`] for a hold invoice.
-pub(super) async fn settled(conn: &mut Conn, payment: Payment, at: Time) -> Result<Payment, StoreError> {
+/// The rest of [`ledger::receive`] for a hold invoice. Should the node have taken money for it while a wallet here
+/// waits, that wallet gets its own back.
+pub(super) async fn settled(
+    conn: &mut Conn,
+    payment: Payment,
+    at: Time,
+) -> Result<(Payment, Vec<Balance>), StoreError> {
+    let waiting = end_here(conn, &payment.id, HoldState::Settled, at).await?;
     diesel::update(holds::table.find(payment.id))
         .set((holds::state.eq(HoldState::Settled), holds::updated_at.eq(at)))
         .execute(conn)
         .await?;
-    mark(conn, payment.id, SETTLED, at).await
+    let payment = mark(conn, payment.id, SETTLED, at).await?;
+    let Some((payer, _)) = waiting else { return Ok((payment, Vec::new())) };
+    let reason = "the invoice was paid over Lightning".to_owned();
+    let released = ledger::release(conn, &Failure { id: payer.id, reason, at }).await?;
+    Ok((payment, released.balances))
 }
 
 pub(in crate::store) async fn alarm(

@@ -130,26 +130,16 @@ async fn close_invoice(conn: &mut Conn, transfer: &Transfer, at: Time) -> Result
         .filter(payments::status.eq(Status::Pending))
         .filter(payments::bolt11.eq(&transfer.bolt11))
         .filter(payments::expires_at.gt(at));
+    let paid =
+        (payments::status.eq(Status::Success), payments::updated_at.eq(at), payments::next_check_at.eq(None::<Time>));
     let closed = match transfer.amount {
-        None => {
-            let close = diesel::update(open).set((
-                payments::status.eq(Status::Success),
-                payments::updated_at.eq(at),
-                payments::next_check_at.eq(None::<Time>),
-            ));
-            kept!(close).execute(conn).await? == 1
-        }
+        None => kept!(diesel::update(open).set(paid)).execute(conn).await?,
         // the payer's word counts only where the invoice has none
         Some(amount) => {
-            let close = diesel::update(open.filter(payments::amount_msat.eq(Msat::ZERO))).set((
-                payments::status.eq(Status::Success),
-                payments::amount_msat.eq(amount),
-                payments::updated_at.eq(at),
-                payments::next_check_at.eq(None::<Time>),
-            ));
-            kept!(close).execute(conn).await? == 1
+            let open = open.filter(payments::amount_msat.eq(Msat::ZERO));
+            kept!(diesel::update(open).set((paid, payments::amount_msat.eq(amount)))).execute(conn).await?
         }
-    };
+    } == 1;
     let invoice = invoice_by_hash(conn, hash).await?.ok_or(Refusal::Missing("invoice"))?;
     if closed && invoice.is_hold_invoice() {
         return Err(Refusal::HoldInvoice.into());
@@ -396,11 +386,14 @@ pub(in crate::store) async fn receive(conn: &mut Conn, receipt: &Receipt) -> Res
                 .await?;
         return Ok(Posted { alarm: Some(alarm), ..unchanged(invoice) });
     };
-    let payment = if payment.is_hold_invoice() { holds::settled(conn, payment, at).await? } else { payment };
+    let (payment, mut balances) =
+        if payment.is_hold_invoice() { holds::settled(conn, payment, at).await? } else { (payment, Vec::new()) };
     let balance = give(conn, &payment.wallet_id, amount).await?;
     book(conn, [leg(of(&payment.wallet_id), amount)]).await?;
     announce(conn, &payment, EventKind::PaymentReceived, balance, at).await?;
-    Ok(posted(payment, balance, None))
+    // the last one counts, where both are of one wallet
+    balances.push(Balance(payment.wallet_id.clone(), balance));
+    Ok(Posted { payment, balances, alarm: None })
 }
 
 /// False when the invoice was not open any more.

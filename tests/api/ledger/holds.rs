@@ -140,7 +140,7 @@ async fn money_of_a_wallet_here_is_held_as_well(plan: Plan) {
     }
     assert_eq!((payer.balance().await, payee.balance().await), (79_000, 21_000));
     assert_eq!(settle(&payee, &preimage).await.status, 520);
-    assert_eq!(kinds(&payer).await, ["payment_sent"]);
+    assert_eq!(kinds(&payer).await, ["payment_received", "payment_sent"], "the top-up, and this");
 
     let (_, hash) = secret(5);
     let bolt11 = issued(&payee, &hash, 50).await;

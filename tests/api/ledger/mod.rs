@@ -10,7 +10,7 @@
 //! | 13–21, 24 outcomes that nobody knows yet | `unknown`, `patience` | `funding::simulated::tests` |
 //! | 22–23 clients and answers that go missing | `unknown`, `patience` | |
 //! | 25–28 crashes | `crash` (at every labelled point), `killed` (by `kill -9`) | `store::transfers` (28) |
-//! | 29 webhooks | waits for webhooks | |
+//! | 29 webhooks | | `webhooks` |
 //! | 30 disk full, database gone | `outage` | |
 //! | 31 restore of a backup | `backup` | |
 //! | 32–40 same invoice, same hash | `invoices`, `receipts` | `store::receiving` |

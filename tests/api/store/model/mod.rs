@@ -16,11 +16,12 @@ use satchel::{
         AccountId, CredentialId, Msat, PaymentHash, PaymentId, Time, Wallet, WalletId,
         credential::{Budget, Period},
         filter::{LIMIT_MAX, Listing},
+        limits::Terms,
         payment::{NewPayment, Scope},
     },
     store::{
         Refusal, Store, StoreError,
-        types::{Audit, Failure, Posted, Receipt, Settlement},
+        types::{Audit, Failure, Held, HoldHere, Posted, Receipt, Settlement},
     },
 };
 
@@ -49,6 +50,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => number().prop_map(|payment| Step::Release { payment }),
         5 => (number(), msat()).prop_map(|(payment, msat)| Step::Receive { payment, msat }),
         2 => number().prop_map(|payment| Step::Expire { payment }),
+        3 => (number(), msat()).prop_map(|(wallet, msat)| Step::HoldInvoice { wallet, msat }),
+        4 => (number(), number(), 0..=BUDGETS.len())
+            .prop_map(|(payer, invoice, spender)| Step::PayHeld { payer, invoice, spender }),
+        2 => (number(), msat()).prop_map(|(payment, msat)| Step::Held { payment, msat }),
+        4 => number().prop_map(|payment| Step::SettleHeld { payment }),
+        3 => number().prop_map(|payment| Step::CancelHeld { payment }),
         5 => (number(), sum).prop_map(|(wallet, msat)| Step::Adjust { wallet, msat }),
         1 => number().prop_map(|wallet| Step::Delete { wallet }),
         2 => (1..70i64).prop_map(|seconds| Step::Wait { seconds }),
@@ -122,11 +129,8 @@ impl Story {
                 Refusal::Missing(_) => Verdict::Missing,
                 Refusal::Taken(_) => Verdict::Taken,
                 Refusal::Done(_) | Refusal::Changed(_) | Refusal::HoldsMoney(_) => Verdict::Nothing,
-                Refusal::Full
-                | Refusal::HoldInvoice
-                | Refusal::BalanceAbove { .. }
-                | Refusal::DayAbove { .. }
-                | Refusal::TooSoon { .. } => {
+                Refusal::HoldInvoice => Verdict::ToBeHeld,
+                Refusal::Full | Refusal::BalanceAbove { .. } | Refusal::DayAbove { .. } | Refusal::TooSoon { .. } => {
                     panic!("{refusal}")
                 }
             },
@@ -147,6 +151,11 @@ impl Story {
     async fn take(&mut self, step: &Step) {
         let (expected, found) = match step {
             Step::Invoice { .. } | Step::InvoiceAgain { .. } | Step::Transfer { .. } => self.take_inside(step).await,
+            Step::HoldInvoice { .. }
+            | Step::PayHeld { .. }
+            | Step::Held { .. }
+            | Step::SettleHeld { .. }
+            | Step::CancelHeld { .. } => self.take_held(step).await,
             Step::Adjust { wallet, msat } => {
                 let wallet = wallet % WALLETS;
                 let new = self.dated(fixtures::adjustment(&self.wallets[wallet], *msat).payment);
@@ -213,6 +222,65 @@ impl Story {
         }
     }
 
+    async fn take_held(&mut self, step: &Step) -> (Verdict, Verdict) {
+        if let Step::HoldInvoice { wallet, msat } = step {
+            return self.issue_held(wallet % WALLETS, *msat).await;
+        }
+        let (Step::PayHeld { invoice: number, .. }
+        | Step::Held { payment: number, .. }
+        | Step::SettleHeld { payment: number }
+        | Step::CancelHeld { payment: number }) = step
+        else {
+            unreachable!("{step:?}")
+        };
+        // nobody says these things of anything else
+        let Some(number) = self.pick(*number).filter(|number| self.model.rows[*number].held.is_some()) else {
+            return (DONE, DONE);
+        };
+        let (store, at, id, hash) =
+            (self.store.clone(), self.at(), self.payments[number], self.model.rows[number].hash);
+        match step {
+            Step::PayHeld { payer, spender, .. } => {
+                let (payer, amount) = (payer % WALLETS, Msat(self.model.rows[number].amount));
+                let attempt = fixtures::an_attempt(&self.wallets[payer], amount.0, 0);
+                let name = self.hashes[hash].clone();
+                let like = NewPayment { payment_hash: name.clone(), source: "internal".into(), ..attempt };
+                let payment = self.dated(like);
+                let order = HoldHere { payment, bolt11: format!("lnbc{name}"), amount, deadline: at };
+                let found = match store.hold_invoice_pay(order, Terms::default(), self.within(*spender)).await {
+                    Ok(posted) => self.wrote(posted.payment.id, name),
+                    Err(error) => self.refused(error),
+                };
+                (self.model.pay_held(payer, hash, *spender).unwrap_or_else(|refused| refused), found)
+            }
+            Step::Held { msat, .. } => {
+                let held = Held { id, amount: Msat(*msat), deadline: None, check_at: at, at };
+                let found = store.hold_invoice_held(held).await.unwrap();
+                (self.model.held(number), if found { DONE } else { Verdict::Nothing })
+            }
+            Step::SettleHeld { .. } => {
+                let found = store.hold_invoice_settle(id, vec![7; 8], at).await.unwrap();
+                (self.model.settle_held(number), found.map_or(Verdict::Nothing, |posted| self.posted(Ok(posted))))
+            }
+            Step::CancelHeld { .. } => {
+                let found = store.hold_invoice_cancel(id, "no more".into(), at).await.unwrap();
+                (self.model.cancel_held(number), found.map_or(Verdict::Nothing, |_| DONE))
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    async fn issue_held(&mut self, wallet: usize, msat: i64) -> (Verdict, Verdict) {
+        let name = a_hash();
+        let invoice = fixtures::an_invoice(&self.wallets[wallet], msat);
+        let (bolt11, extra) = (format!("lnbc{name}"), r#"{"hold_invoice":true}"#.into());
+        let invoice = NewPayment { payment_hash: name.clone(), bolt11, extra, preimage_sealed: None, ..invoice };
+        let id = self.store.hold_invoice_create(self.dated(invoice)).await.unwrap();
+        let done = self.model.create_invoice(wallet, msat, None);
+        self.model.rows.last_mut().unwrap().held = Some(reference::Held::Nothing);
+        (done, self.wrote(id, name))
+    }
+
     async fn issue(&mut self, wallet: usize, msat: i64, hash: Option<usize>) -> (Verdict, Verdict) {
         let name = hash.map_or_else(a_hash, |hash| self.hashes[hash].clone());
         let invoice = fixtures::an_invoice(&self.wallets[wallet], msat);
@@ -268,6 +336,8 @@ impl Story {
                 let found = self.posted(store.receive(receipt).await);
                 (self.model.receive(hash, *msat), found)
             }
+            // the ledger ends hold invoices in their own way
+            Step::Expire { .. } if self.model.rows[number].held.is_some() => (DONE, DONE),
             Step::Expire { .. } => (self.model.expire(number), whether(store.invoice_expire(id, at).await.unwrap())),
             other => unreachable!("{other:?}"),
         }

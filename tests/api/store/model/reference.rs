@@ -57,6 +57,27 @@ pub(super) enum Step {
     Expire {
         payment: usize,
     },
+    HoldInvoice {
+        wallet: usize,
+        msat: i64,
+    },
+    /// A wallet pays a hold invoice.
+    PayHeld {
+        payer: usize,
+        invoice: usize,
+        spender: usize,
+    },
+    /// The node holds money for a hold invoice.
+    Held {
+        payment: usize,
+        msat: i64,
+    },
+    SettleHeld {
+        payment: usize,
+    },
+    CancelHeld {
+        payment: usize,
+    },
     Adjust {
         wallet: usize,
         msat: i64,
@@ -90,6 +111,8 @@ pub(super) enum Verdict {
         left: i64,
     },
     NotOpen,
+    /// The invoice is a hold invoice.
+    ToBeHeld,
     Missing,
     Taken,
     /// An open alarm forbids it.
@@ -119,6 +142,18 @@ pub(super) struct Row {
     expires: i64,
     /// Budgets and windows that were charged, and what.
     charges: Vec<((usize, i64), i64)>,
+    /// What is held, where it is a hold invoice.
+    pub(super) held: Option<Held>,
+}
+
+/// A hold invoice's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    Nothing,
+    ByTheNode,
+    /// By this payment.
+    By(usize),
+    Over,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -173,6 +208,7 @@ impl Reference {
             received: false,
             late: false,
             charges: Vec::new(),
+            held: None,
             expires: self.seconds + VALID_SECONDS,
         };
         self.rows.push(row);
@@ -262,6 +298,9 @@ impl Reference {
         let Row { wallet: payee, amount, status, expires, .. } = self.rows[invoice];
         if status != Status::Pending || foreign || expires <= self.seconds {
             return Err(Verdict::NotOpen);
+        }
+        if self.rows[invoice].held.is_some() {
+            return Err(Verdict::ToBeHeld);
         }
         if let Some(by) = self.live(hash) {
             return Err(Verdict::AlreadyAttempted { by });
@@ -376,8 +415,55 @@ impl Reference {
         }
         row.status = Status::Success;
         row.amount = msat;
-        let wallet = row.wallet;
+        let (wallet, held) = (row.wallet, row.held);
+        row.held = row.held.map(|_| Held::Over);
         self.add(wallet, msat);
+        if let Some(Held::By(payer)) = held {
+            self.release(payer);
+        }
+        DONE
+    }
+
+    pub(super) fn pay_held(&mut self, payer: usize, hash: usize, spender: usize) -> Result<Verdict, Verdict> {
+        let invoice = self.invoice(hash).ok_or(Verdict::Missing)?;
+        let Row { amount, status, expires, held, .. } = self.rows[invoice];
+        if status != Status::Pending || expires <= self.seconds || held != Some(Held::Nothing) {
+            return Err(Verdict::NotOpen);
+        }
+        let stopped = std::mem::take(&mut self.stopped);
+        let paid = self.hold(payer, amount, 0, Some(hash), spender);
+        self.stopped = stopped;
+        paid?;
+        self.rows[invoice].held = Some(Held::By(self.rows.len() - 1));
+        Ok(DONE)
+    }
+
+    pub(super) fn held(&mut self, payment: usize) -> Verdict {
+        let row = &mut self.rows[payment];
+        if row.status != Status::Pending || row.held != Some(Held::Nothing) {
+            return Verdict::Nothing;
+        }
+        row.held = Some(Held::ByTheNode);
+        DONE
+    }
+
+    pub(super) fn settle_held(&mut self, payment: usize) -> Verdict {
+        let Row { status, held, hash, amount, .. } = self.rows[payment];
+        let (Status::Pending, Some(Held::By(payer))) = (status, held) else { return Verdict::Nothing };
+        self.rows[payment].held = Some(Held::Over);
+        self.settle(payer, 0);
+        self.receive(hash, amount)
+    }
+
+    pub(super) fn cancel_held(&mut self, payment: usize) -> Verdict {
+        let row = &mut self.rows[payment];
+        if row.status != Status::Pending {
+            return Verdict::Nothing;
+        }
+        row.status = Status::Failed;
+        if let Some(Held::By(payer)) = row.held.replace(Held::Over) {
+            self.release(payer);
+        }
         DONE
     }
 
