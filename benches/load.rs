@@ -36,6 +36,8 @@
 //!   `hot`: from a single one.
 //! * `token`: balances of the 16 wallets by their invoice keys, and by tokens of an access list, in turn.
 //! * `list`: pages of 20 of the big wallet, by one client, so that latency is the server's own.
+//! * `listeners`: from paying until each of 200 websockets of the payee's wallet has heard of it, one payment at a time.
+//! * `sockets`: resident memory with 10,000 websockets that only listen. Spawned servers only.
 //! * `hang`: balances of the payers while the node is well and while 32 of their payments hang at the
 //!   (simulated) node, in turn; medians of the rounds.
 //!
@@ -59,6 +61,7 @@ mod load {
     pub(crate) mod drive;
     pub(crate) mod http;
     pub(crate) mod judge;
+    pub(crate) mod listen;
     pub(crate) mod measure;
     pub(crate) mod process;
     pub(crate) mod seed;
@@ -113,6 +116,8 @@ pub(crate) enum Measurement {
     Token,
     List,
     Hang,
+    Listeners,
+    Sockets,
 }
 
 impl Args {

@@ -15,6 +15,7 @@ use crate::load::api::{Account, Api, Wallet};
 use crate::load::drive::{Outcome, Plan, run};
 use crate::load::http::{Connection, Credential, request};
 use crate::load::judge::{bolt11, field, is_invoice, is_ok, is_page, is_paid};
+use crate::load::listen;
 use crate::load::process::{Folder, Server, memory_mib};
 use crate::load::seed;
 use crate::load::table::{self, progress};
@@ -154,6 +155,12 @@ impl Bench<'_> {
                 self.list(&wallet, payments).await?;
             }
         }
+        if wants(Measurement::Listeners) {
+            self.listeners().await?;
+        }
+        if let Some(pid) = self.pid.filter(|_| wants(Measurement::Sockets)) {
+            listen::idle(self.address, pid, &self.sellers).await?;
+        }
         if wants(Measurement::Hang) {
             self.hang(api).await?;
         }
@@ -204,6 +211,14 @@ impl Bench<'_> {
         let all_paid = if paid.kept.len() == invoices { "all " } else { "" };
         let note = format!("{all_paid}{} of {invoices} invoices", paid.kept.len());
         Ok(table::row(name, &paid, &note)?)
+    }
+
+    async fn listeners(&self) -> Result<(), Failure> {
+        let (Some(payee), Some(payer)) = (self.sellers.first(), self.buyers.first()) else { return Ok(()) };
+        let plan = self.plan(self.invoice_requests(std::slice::from_ref(payee)));
+        let made = run(Plan { limit: listen::WANTED, warm: Duration::ZERO, clients: 1, ..plan }, bolt11).await;
+        let payments: Vec<_> = made.kept.iter().map(|bolt11| self.pay_request(payer, bolt11)).collect();
+        listen::heard(self.address, payee, &payments).await
     }
 
     /// Twice in turn, so that a neighbour who comes or goes shows.
