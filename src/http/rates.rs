@@ -17,9 +17,12 @@ use super::{
     problem::Problem,
     route::{Route, route},
 };
-use crate::domain::{
-    Msat,
-    fiat::{self, CODES, Currency, number},
+use crate::{
+    domain::{
+        Msat,
+        fiat::{self, Asked, CODES, Currency, number},
+    },
+    ledger::LedgerError,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -83,8 +86,24 @@ fn usd() -> String {
     "usd".to_owned()
 }
 
+/// What an amount of a currency costs: whole satoshi, rounded down, and one at least. This waits for a rate.
+pub(super) async fn in_satoshi(house: &House, unit: &str, amount: &Value) -> Result<(Msat, Asked), Problem> {
+    let currency = allowed(house, unit)
+        .ok_or_else(|| Problem::field("unit", "The provided unit is not supported", "value_error"))?;
+    let amount = fiat::decimal(amount)
+        .ok_or_else(|| Problem::field("amount", "value is not a valid float", "type_error.float"))?;
+    let quote = house.ledger.rates().price(currency).await;
+    let quote = quote.map_err(|error| Problem::from(error).with("status", "failed"))?;
+    let sat = quote.price.sat(amount).and_then(Msat::from_sat).unwrap_or(Msat::MAX);
+    if sat.is_zero() {
+        // less than a satoshi is not the same as leaving it to the payer
+        return Err(LedgerError::Amountless.into());
+    }
+    Ok((sat, Asked { quote, amount }))
+}
+
 /// The currency of this code, if amounts may be given in it here.
-pub(super) fn allowed(house: &House, code: &str) -> Option<Currency> {
+fn allowed(house: &House, code: &str) -> Option<Currency> {
     let currency = Currency::parse(code)?;
     let allowed = &house.ledger.limits().allowed_currencies;
     (allowed.is_empty() || allowed.contains(currency.code())).then_some(currency)

@@ -25,11 +25,7 @@ use super::{
     totp,
 };
 use crate::{
-    domain::{
-        Msat,
-        fiat::{self, Asked},
-        payment::Annotations,
-    },
+    domain::{Msat, fiat::Asked, payment::Annotations},
     ledger::PayRequest,
     lnurl::{LnurlError, Offer},
 };
@@ -165,16 +161,11 @@ async fn amount(house: &House, asked: &PayLnurl) -> Result<(Msat, Option<Asked>)
     let Some(unit) = unit.filter(|unit| !unit.is_empty() && !unit.eq_ignore_ascii_case("sat")) else {
         return Ok((Msat(asked.amount), None));
     };
-    let currency = rates::allowed(house, unit)
-        .ok_or_else(|| Problem::field("unit", "The provided unit is not supported", "value_error"))?;
     // thousandths, rounded to hundredths
     let hundredths = asked.amount.saturating_add(5) / 10;
     let written = Value::from(format!("{}.{:02}", hundredths / 100, hundredths % 100));
-    let amount = fiat::decimal(&written)
-        .ok_or_else(|| Problem::field("amount", "value is not a valid float", "type_error.float"))?;
-    let quote = house.ledger.rates().price(currency).await?;
-    let msat = quote.price.sat(amount).and_then(Msat::from_sat).unwrap_or(Msat::MAX);
-    Ok((msat, Some(Asked { quote, amount })))
+    let (amount, asked) = rates::in_satoshi(house, unit, &written).await?;
+    Ok((amount, Some(asked)))
 }
 
 async fn log_in(

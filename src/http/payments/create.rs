@@ -21,13 +21,13 @@ use super::super::{
 use crate::{
     domain::{
         Msat, PaymentHash, bolt11,
-        fiat::{self, Asked},
+        fiat::Asked,
         ids::{array_from_hex, from_hex},
         names::is_external_id,
         payment::Annotations,
         tier::Capability,
     },
-    ledger::{InvoiceRequest, LedgerError, PayRequest},
+    ledger::{InvoiceRequest, PayRequest},
     outbound::check_callback,
 };
 
@@ -155,18 +155,8 @@ async fn amount(house: &House, new: &NewPayment) -> Result<(Msat, Option<Asked>)
         let sat = lenient::satoshi(given()?).map_err(|(text, kind)| Problem::field("amount", text, kind))?;
         return Ok((Msat::from_sat(sat).unwrap_or(Msat::MAX), None));
     };
-    let currency = rates::allowed(house, unit)
-        .ok_or_else(|| Problem::field("unit", "The provided unit is not supported", "value_error"))?;
-    let amount = fiat::decimal(given()?)
-        .ok_or_else(|| Problem::field("amount", "value is not a valid float", "type_error.float"))?;
-    let quote =
-        house.ledger.rates().price(currency).await.map_err(|error| Problem::from(error).with("status", "failed"))?;
-    let sat = quote.price.sat(amount).and_then(Msat::from_sat).unwrap_or(Msat::MAX);
-    if sat.is_zero() {
-        // less than a satoshi is not the same as leaving it to the payer
-        return Err(LedgerError::Amountless.into());
-    }
-    Ok((sat, Some(Asked { quote, amount })))
+    let (amount, asked) = rates::in_satoshi(house, unit, given()?).await?;
+    Ok((amount, Some(asked)))
 }
 
 fn invoice(wallet: crate::domain::WalletId, new: NewPayment, amount: Msat) -> Result<InvoiceRequest, Problem> {
