@@ -44,7 +44,7 @@ impl Listable for OfAlarms {
 #[schema(as = Alarm)]
 struct AlarmShape {
     id: i64,
-    /// `fee_above_limit`, `late_success` or `paid_twice`.
+    /// `fee_above_limit`, `late_success`, `paid_twice`, `restored`, `unrecorded` or `hold_stuck`.
     kind: &'static str,
     /// The funding source that sends nothing more until this is acknowledged; null when it stops none.
     source: Option<String>,
