@@ -36,6 +36,7 @@
 //!   `hot`: from a single one.
 //! * `token`: balances of the 16 wallets by their invoice keys, and by tokens of an access list, in turn.
 //! * `list`: pages of 20 of the big wallet, by one client, so that latency is the server's own.
+//! * `export`: all payments of the big wallet as CSV, and the server's resident memory meanwhile.
 //! * `listeners`: from paying until each of 200 websockets of the payee's wallet has heard of it, one payment at a time.
 //! * `sockets`: resident memory with 10,000 websockets that only listen. Spawned servers only.
 //! * `hang`: balances of the payers while the node is well and while 32 of their payments hang at the
@@ -59,6 +60,7 @@ mod load {
     pub(crate) mod api;
     pub(crate) mod bare;
     pub(crate) mod drive;
+    pub(crate) mod export;
     pub(crate) mod http;
     pub(crate) mod judge;
     pub(crate) mod listen;
@@ -115,6 +117,7 @@ pub(crate) enum Measurement {
     Hot,
     Token,
     List,
+    Export,
     Hang,
     Listeners,
     Sockets,

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::load::Failure;
 use crate::load::api::{Account, Api, Wallet};
 use crate::load::drive::{Outcome, Plan, run};
+use crate::load::export;
 use crate::load::http::{Connection, Credential, request};
 use crate::load::judge::{bolt11, field, is_invoice, is_ok, is_page, is_paid};
 use crate::load::listen;
@@ -146,13 +147,17 @@ impl Bench<'_> {
         if wants(Measurement::Token) {
             self.token().await?;
         }
-        if self.args.rows > 0 && (wants(Measurement::Balance) || wants(Measurement::List)) {
+        let of_big = [Measurement::Balance, Measurement::List, Measurement::Export];
+        if self.args.rows > 0 && of_big.into_iter().any(wants) {
             let (wallet, payments) = self.filled_wallet(self.args.rows).await?;
             if wants(Measurement::Balance) {
                 self.balance(&wallet, payments, bare.as_ref()).await?;
             }
             if wants(Measurement::List) {
                 self.list(&wallet, payments).await?;
+            }
+            if wants(Measurement::Export) {
+                export::table_of(self.address, self.pid, &wallet, payments).await?;
             }
         }
         if wants(Measurement::Listeners) {

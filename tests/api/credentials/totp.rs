@@ -199,6 +199,13 @@ async fn large_sends_of_a_person_ask_for_a_code() {
         assert_refused(&missing, 403, "otp_required", ASKED_HERE);
         assert_eq!(missing.body["header"], "X-OTP-Code");
     }
+    // nor does it help to name the amount oneself, or to need no invoice
+    let open = json!({ "out": true, "bolt11": server.outside_invoice(0, ""), "amount": 101 });
+    let node = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+    let keysend = json!({ "destination": node, "amount_msat": 100_001 });
+    for (path, body) in [("/api/v1/payments", open), ("/api/v1/payments/keysend", keysend)] {
+        assert_refused(&alice.post(path, body).await, 403, "otp_required", ASKED_HERE);
+    }
     for wrong in ["000000", &code] {
         assert_refused(&pay(&alice, &inside, Some(wrong)).await, 403, "forbidden", WRONG);
     }
