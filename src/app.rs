@@ -30,6 +30,7 @@ use crate::{
     jobs::{self, Workshop},
     keepsakes::Keepsakes,
     ledger::{Ledger, LedgerError},
+    links::Links,
     lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
     outbound::Outbound,
@@ -150,6 +151,11 @@ impl Parts {
         Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), settings)
     }
 
+    fn links(&self, ledger: &Ledger) -> Links {
+        let vault = Vault::new(self.secrets.master.0, self.clock.clone());
+        Links::new(self.store.clone(), ledger.clone(), vault, self.clock.clone())
+    }
+
     fn webhooks(&self, ledger: &Ledger, settings: Live) -> Webhooks {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let vault = Vault::new(self.secrets.master.0, clock.clone());
@@ -238,7 +244,7 @@ impl App {
         let live = parts.settings();
         live.load().await?;
         let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
-        let webhooks = parts.webhooks(&ledger, live.clone());
+        let (webhooks, links) = (parts.webhooks(&ledger, live.clone()), parts.links(&ledger));
         let public_url = settings.public_url(address)?;
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
@@ -265,6 +271,7 @@ impl App {
             accounts: &accounts,
             events: &events,
             webhooks: &webhooks,
+            links: &links,
             settings: &live,
             audit: &audit,
             store: &parts.store,
@@ -299,6 +306,7 @@ impl App {
             rules: http::rules(&table),
             idempotency,
             keepsakes,
+            links,
             lnurl: Lnurl::new(Outbound::new(), live.clone()),
             webhooks,
             settings: live,

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod keepsakes;
 pub mod ledger;
+pub mod links;
 pub mod lnurl;
 pub mod observe;
 pub mod outbound;

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["settings"],
     &["rates"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
-    &["lnurl", "events", "webhooks", "extensions", "observe", "export"],
+    &["lnurl", "links", "events", "webhooks", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];
@@ -33,6 +33,8 @@ const NOT_A_WORD_OF: &[(&str, &str)] = &[
     ("ledger", "diesel"),
     ("accounts", "diesel"),
     ("settings", "diesel"),
+    ("links", "actix"),
+    ("links", "diesel"),
     ("webhooks", "actix"),
     ("webhooks", "diesel"),
     ("outbound", "actix"),

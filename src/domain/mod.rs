@@ -17,6 +17,7 @@ pub mod hold;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod link;
 pub mod lnurl;
 pub mod money;
 pub mod names;

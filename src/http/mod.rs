@@ -19,6 +19,7 @@ mod handed_out;
 mod idempotency;
 mod impersonation;
 mod lenient;
+mod links;
 mod lnurl;
 mod nostr;
 mod observe;
@@ -79,6 +80,7 @@ use crate::{
     idempotency::Idempotency,
     keepsakes::Keepsakes,
     ledger::Ledger,
+    links::Links,
     lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
     settings::Settings,
@@ -121,6 +123,8 @@ pub struct House {
     pub jobs: JobBook,
     /// Pictures, and short names for addresses.
     pub keepsakes: Keepsakes,
+    /// LNURL links of wallets here.
+    pub links: Links,
     /// What others offer by LNURL.
     pub lnurl: Lnurl,
     /// Where events are reported to.
@@ -159,6 +163,7 @@ pub fn table() -> Vec<Route> {
         route::under("Payments", payments::routes()),
         route::under("LNURL", lnurl::routes()),
         route::under("LNURL", lnurl::served()),
+        route::under("LNURL", links::routes()),
         route::under("Exchange rates", rates::routes()),
         route::under("Keepsakes", assets::routes()),
         route::under("Keepsakes", tiny::routes()),

@@ -169,7 +169,7 @@ struct NewWebhook {
     /// What you call it: at most 640 bytes.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     description: Option<String>,
-    /// `payment_received`, `payment_sent`, `payment_failed`, `invoice_expired`; all when absent or empty.
+    /// `payment_received`, `payment_sent`, `payment_failed`, `invoice_expired`, `hold_accepted`; all when absent or empty.
     #[serde(default)]
     events: Vec<String>,
     /// The wallet, if you say it here too: it has to be the one that you act on.

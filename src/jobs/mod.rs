@@ -17,6 +17,7 @@ use crate::{
     events::Events,
     idempotency::KEPT_SECONDS,
     ledger::Ledger,
+    links::Links,
     observe::{AuditLog, JobBook},
     settings::Settings,
     store::Store,
@@ -38,6 +39,8 @@ const CLEAN_EVERY: Duration = Duration::from_hours(1);
 const CHECK_EVERY: Duration = Duration::from_hours(24);
 /// Between two looks at whether somebody paid for a tier.
 const TIERS_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at whether withdrawals have ended.
+const WITHDRAWALS_EVERY: Duration = Duration::from_secs(5);
 /// Between two rounds of forgetting callers that have not called for long.
 const CALLERS_EVERY: Duration = Duration::from_secs(30);
 
@@ -51,6 +54,8 @@ pub struct Workshop<'a> {
     pub events: &'a Events,
     /// Where events are reported to.
     pub webhooks: &'a Webhooks,
+    /// LNURL links.
+    pub links: &'a Links,
     /// What the super user decides.
     pub settings: &'a Settings,
     /// The audit log.
@@ -124,6 +129,15 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
         work(move || {
             let accounts = accounts.clone();
             async move { accounts.grant_paid_tiers(None).await }
+        }),
+    );
+    let links = of.links.clone();
+    every(
+        "withdrawals",
+        WITHDRAWALS_EVERY,
+        work(move || {
+            let links = links.clone();
+            async move { links.go_on().await }
         }),
     );
     let accounts = of.accounts.clone();

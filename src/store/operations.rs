@@ -27,6 +27,7 @@ use crate::{
         filter::Listing,
         hold::HoldInvoice,
         limits::Terms,
+        link::{Claim as LinkClaim, Link},
         payment::{NewPayment, Scope},
         share::{OpenShare, Share},
         tier::TierOrder,
@@ -322,6 +323,22 @@ operations! {
     post release(failure: Failure) -> Posted = ledger::release;
     /// Books money that arrived for an invoice.
     post receive(receipt: Receipt) -> Posted = ledger::receive;
+    /// Writes an LNURL link, unless the wallet has as many as it may.
+    write link_create(link: Link, most: i64) -> () = links::create;
+    /// Reads a wallet's links, oldest first.
+    read link_list(wallet: WalletId) -> Vec<Link> = links::list;
+    /// Reads a link.
+    read link_find(id: String) -> Option<Link> = links::find;
+    /// Writes a link anew, if it is still as it was when it was read.
+    write link_update(link: Link, read: Time) -> bool = links::update;
+    /// Forgets a link; false when the wallet has none such.
+    write link_delete(wallet: WalletId, id: String) -> bool = links::delete;
+    /// Takes a use of a link for an invoice; false when there is none to take, or the link changed since it was read.
+    write link_claim(claim: LinkClaim, seen: Link) -> bool = links::claim;
+    /// Reads the invoices whose payments have not ended, oldest first.
+    read link_claims_open(most: i64) -> Vec<LinkClaim> = links::open_claims;
+    /// Notes that a payment has ended; one that failed gives the link's use back.
+    write link_claim_end(hash: PaymentHash, paid: bool) -> () = links::end_claim;
     /// Writes a hold invoice.
     write hold_invoice_create(payment: NewPayment) -> PaymentId = holds::create;
     /// Reads what is known of a hold invoice.

@@ -1,5 +1,9 @@
 //! The tables as the queries see them; the migrations of both databases create exactly these.
 
+mod lnurl;
+
+pub use lnurl::{link_claims, links};
+
 diesel::table! {
     accounts (id) {
         id -> Text,

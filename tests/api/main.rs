@@ -17,6 +17,7 @@ mod harness;
 mod http;
 mod keepsakes;
 mod ledger;
+mod links;
 mod lnurl;
 mod observe;
 mod pages;

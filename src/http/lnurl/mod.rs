@@ -1,5 +1,6 @@
 //! LNURL: what others offer, and what wallets here offer to others.
 
+mod links;
 mod served;
 
 use actix_web::{
@@ -9,7 +10,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-pub use served::routes as served;
+pub(super) use served::{reached, routes as served};
 use utoipa::ToSchema;
 
 use super::{

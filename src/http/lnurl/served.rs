@@ -22,21 +22,26 @@ use super::super::{
 use crate::{
     domain::{Kind, Msat, Status, payment::Annotations},
     ledger::{InvoiceRequest, LedgerError},
+    links::PAY_LINK,
     lnurl::serve::{Address, COMMENT_MAX, MAX_SENDABLE, MIN_SENDABLE},
 };
 
 /// What marks the invoices that are made here.
 const TAG: &str = "wallet_lightning_address";
+/// Invoices of which payers may ask whether they were paid.
+const VERIFIED: [&str; 2] = [TAG, PAY_LINK];
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         route(Method::GET, "/.well-known/lnurlp/{username}", Public, offer)
             .doc("Says how a lightning address of this server is paid (LUD-16)."),
         route(Method::GET, "/api/v1/lnurl/wallet/{username}/cb", Public, invoice)
             .doc("Issues an invoice for a lightning address (LUD-06)."),
         route(Method::GET, "/api/v1/lnurl/verify/{payment_hash}", Public, verify)
-            .doc("Says whether an invoice for a lightning address was paid (LUD-21)."),
-    ]
+            .doc("Says whether an invoice for a lightning address or a pay link was paid (LUD-21)."),
+    ];
+    routes.extend(super::links::routes());
+    routes
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -49,7 +54,7 @@ struct Asked {
     comment: Option<String>,
 }
 
-fn wrong(reason: impl Into<String>) -> Json<Value> {
+pub(super) fn wrong(reason: impl Into<String>) -> Json<Value> {
     Json(json!({ "status": "ERROR", "reason": reason.into() }))
 }
 
@@ -58,7 +63,7 @@ fn unknown() -> Json<Value> {
 }
 
 /// Under which name the payer reached this server, and the address that begins with it.
-fn reached(request: &HttpRequest, house: &House) -> (String, String) {
+pub(in crate::http) fn reached(request: &HttpRequest, house: &House) -> (String, String) {
     let (scheme, own) = house.public_url.split_once("://").unwrap_or(("http", &house.public_url));
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let named = named.filter(|host| {
@@ -150,7 +155,9 @@ async fn verify(
     PathPart(hash): PathPart<String>,
 ) -> Result<Json<Value>, Problem> {
     let found = match house.ledger.issued(&hash).await {
-        Ok(found) => found.filter(|payment| payment.kind == Kind::Invoice && payment.tag.as_deref() == Some(TAG)),
+        Ok(found) => found.filter(|payment| {
+            payment.kind == Kind::Invoice && VERIFIED.contains(&payment.tag.as_deref().unwrap_or_default())
+        }),
         Err(error) => return Err(error.into()),
     };
     let Some(payment) = found else { return Ok(wrong("Not found")) };

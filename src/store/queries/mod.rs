@@ -18,6 +18,7 @@ pub(in crate::store) mod identities;
 pub(in crate::store) mod keepsakes;
 mod kept;
 pub(in crate::store) mod ledger;
+pub(in crate::store) mod links;
 mod listing;
 pub(in crate::store) mod payments;
 mod places;

@@ -149,6 +149,16 @@ async fn money_of_a_wallet_here_is_held_as_well(plan: Plan) {
     cancel(&payee, &hash).await.ok();
     assert_eq!((payer.balance().await, payee.balance().await), (79_000, 21_000));
     assert_eq!(details(&payer, &hash).await["status"], "failed");
+
+    // the payer may choose the amount, here as well
+    let (preimage, hash) = secret(50);
+    let bolt11 = issued(&payee, &hash, 0).await;
+    assert_eq!(payer.pay(&bolt11).await.status, 520);
+    let body = json!({ "out": true, "bolt11": bolt11, "amount": 9 });
+    assert_eq!(payer.admin.post("/api/v1/payments", body).await.ok()["status"], "pending");
+    settle(&payee, &preimage).await.ok();
+    assert_eq!(details(&payee, &hash).await["amount"], 9_000);
+    assert_eq!((payer.balance().await, payee.balance().await), (70_000, 30_000));
     server.assert_sound().await;
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE link_claims;
+DROP TABLE links;

@@ -1,0 +1,289 @@
+//! LNURL links of a wallet: those by which it is paid, and those by which it pays out.
+
+use actix_web::{
+    HttpRequest,
+    http::Method,
+    web::{Data, Json},
+};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{
+    House, admission,
+    answer::Created,
+    body::{Body, PathPart},
+    lenient,
+    lnurl::reached,
+    permission::{Caller, WalletCaller, WalletSend},
+    problem::{Code, Problem},
+    route::{Route, route},
+};
+use crate::{
+    accounts::policy::Family,
+    domain::{
+        Msat, Time,
+        link::{Link, LinkKind},
+        tier::Capability,
+    },
+    links::{Change, LinkError, New},
+    lnurl::code,
+};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/api/v1/links", WalletSend, list).doc("Lists the wallet's LNURL links, oldest first."),
+        route(Method::POST, "/api/v1/links", WalletSend, create)
+            .doc(
+                "Makes a link: `pay`, by which anybody pays the wallet, or `withdraw`, by which whoever has it is paid by the wallet.\n\
+                A withdraw link pays as often as `uses` says, once unless said otherwise. It takes a wallet's admin key or a login, \
+                since nothing bounds what it pays but the wallet itself.",
+            )
+            .idempotent(),
+        route(Method::GET, "/api/v1/links/{link_id}", WalletSend, read).doc("Reads one of them."),
+        route(Method::PATCH, "/api/v1/links/{link_id}", WalletSend, change)
+            .doc("Changes one of them, or switches it off and on. What is absent stays as it is, an empty text clears."),
+        route(Method::DELETE, "/api/v1/links/{link_id}", WalletSend, delete)
+            .doc("Forgets one of them. Invoices that were handed in at it are still paid."),
+    ]
+}
+
+/// A link and the three ways to write it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Link)]
+struct LinkShape {
+    id: String,
+    wallet_id: String,
+    /// `pay` or `withdraw`.
+    kind: &'static str,
+    title: String,
+    min_msat: i64,
+    max_msat: i64,
+    /// The longest comment of a payer, in characters.
+    comment_max: i64,
+    success_message: Option<String>,
+    success_url: Option<String>,
+    webhook: Option<String>,
+    /// How often it pays out; 0 for a pay link, which has no bound.
+    uses: i64,
+    /// How often it did, or is about to.
+    used: i64,
+    /// How long it rests after each time.
+    pause_seconds: i64,
+    /// When it ends.
+    open_until: Option<String>,
+    enabled: bool,
+    created_at: String,
+    updated_at: String,
+    /// The web address.
+    url: String,
+    /// The address in bech32 (LUD-01), for QR codes.
+    lnurl: Option<String>,
+    /// The address with a scheme of its own (LUD-17), for cards.
+    link: Option<String>,
+}
+
+impl LinkShape {
+    fn of(link: Link, base: &str) -> Self {
+        let (path, scheme) = match link.kind {
+            LinkKind::Pay => ("pay", "lnurlp"),
+            LinkKind::Withdraw => ("withdraw", "lnurlw"),
+        };
+        let url = format!("{base}/api/v1/lnurl/{path}/{}", link.id);
+        Self {
+            lnurl: code::encode(&url),
+            link: Url::parse(&url).ok().map(|url| code::with_scheme(scheme, &url)),
+            url,
+            id: link.id,
+            wallet_id: link.wallet_id.to_string(),
+            kind: link.kind.as_str(),
+            title: link.title,
+            min_msat: link.min_msat.0,
+            max_msat: link.max_msat.0,
+            comment_max: link.comment_max,
+            success_message: link.success_message,
+            success_url: link.success_url,
+            webhook: link.webhook,
+            uses: link.uses,
+            used: link.used,
+            pause_seconds: link.pause_seconds,
+            open_until: link.open_until.map(|until| until.to_string()),
+            enabled: link.enabled,
+            created_at: link.created_at.to_string(),
+            updated_at: link.updated_at.to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewLink {
+    /// `pay` or `withdraw`.
+    #[serde(deserialize_with = "lenient::text")]
+    kind: String,
+    /// The least at once, in millisatoshi.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    #[schema(required)]
+    min_msat: Option<i64>,
+    #[serde(flatten)]
+    rest: ChangeLink,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct ChangeLink {
+    /// What it is for, as strangers read it: 1 to 639 bytes.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    title: Option<String>,
+    /// The most at once, in millisatoshi; as much as the least when a link is made without.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    max_msat: Option<i64>,
+    /// Of a pay link: the longest comment, in characters, 799 at most.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    comment_max: Option<i64>,
+    /// Of a pay link: what a payer is told, at most 144 characters.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    success_message: Option<String>,
+    /// Of a pay link: where a payer is led. Wallets go only to pages of this server.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    success_url: Option<String>,
+    /// Of a pay link: where receipts are reported to.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    webhook: Option<String>,
+    /// Of a withdraw link: how often it pays.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    uses: Option<i64>,
+    /// Of a withdraw link: how long it rests after each time.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    pause_seconds: Option<i64>,
+    /// When it ends: Unix seconds or an ISO 8601 date-time.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    open_until: Option<String>,
+    /// Does it work?
+    #[serde(default)]
+    enabled: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct ChangedLink {
+    /// The least at once, in millisatoshi.
+    #[serde(default, deserialize_with = "lenient::opt_natural")]
+    min_msat: Option<i64>,
+    #[serde(flatten)]
+    rest: ChangeLink,
+}
+
+async fn list(
+    Caller(caller): Caller<WalletSend>,
+    request: HttpRequest,
+    house: Data<House>,
+) -> Result<Json<Vec<LinkShape>>, Problem> {
+    let (_, base) = reached(&request, &house);
+    let links = house.links.list(&caller.wallet.id).await?;
+    Ok(Json(links.into_iter().map(|link| LinkShape::of(link, &base)).collect()))
+}
+
+async fn create(
+    Caller(caller): Caller<WalletSend>,
+    request: HttpRequest,
+    house: Data<House>,
+    Body(new): Body<NewLink>,
+) -> Result<Created<LinkShape>, Problem> {
+    let kind = new.kind.parse().map_err(|()| Problem::field("kind", "`pay` or `withdraw`", "value_error"))?;
+    unbounded(&caller, kind)?;
+    let (host, base) = reached(&request, &house);
+    let rest = change_of(&house, &caller, new.rest, &host)?;
+    let min =
+        new.min_msat.map(Msat).ok_or_else(|| Problem::field("min_msat", "field required", "value_error.missing"))?;
+    let link = house.links.create(New { wallet: caller.wallet.id.clone(), kind, min, rest }).await?;
+    Ok(Created(LinkShape::of(link, &base)))
+}
+
+async fn read(
+    Caller(caller): Caller<WalletSend>,
+    request: HttpRequest,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+) -> Result<Json<LinkShape>, Problem> {
+    let (_, base) = reached(&request, &house);
+    Ok(Json(LinkShape::of(house.links.find(&caller.wallet.id, &id).await?, &base)))
+}
+
+async fn change(
+    Caller(caller): Caller<WalletSend>,
+    request: HttpRequest,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+    Body(change): Body<ChangedLink>,
+) -> Result<Json<LinkShape>, Problem> {
+    let link = house.links.find(&caller.wallet.id, &id).await?;
+    unbounded(&caller, link.kind)?;
+    let (host, base) = reached(&request, &house);
+    let rest = change_of(&house, &caller, change.rest, &host)?;
+    let change = Change { min: change.min_msat.map(Msat), ..rest };
+    Ok(Json(LinkShape::of(house.links.change(&caller.wallet.id, &id, change).await?, &base)))
+}
+
+async fn delete(
+    Caller(caller): Caller<WalletSend>,
+    house: Data<House>,
+    PathPart(id): PathPart<String>,
+) -> Result<Json<Value>, Problem> {
+    house.links.delete(&caller.wallet.id, &id).await?;
+    Ok(Json(json!({ "deleted": true })))
+}
+
+/// What pays out later is not bounded by the credential that made it: only who is not bounded himself makes it.
+fn unbounded(caller: &WalletCaller, kind: LinkKind) -> Result<(), Problem> {
+    let bounded = matches!(caller.principal.family, Family::ApiKey | Family::AclToken | Family::InvoiceKey);
+    if kind == LinkKind::Withdraw && (bounded || caller.wallet.through.is_some()) {
+        let text = "Withdraw links are made with the wallet's admin key, or by its owner's login.";
+        return Err(Problem::new(Code::Forbidden, text));
+    }
+    Ok(())
+}
+
+fn change_of(house: &House, caller: &WalletCaller, asked: ChangeLink, host: &str) -> Result<Change, Problem> {
+    if asked.webhook.as_deref().is_some_and(|url| !url.is_empty()) {
+        admission::takes(house, &caller.principal, Capability::Webhooks)?;
+    }
+    if let Some(url) = asked.success_url.as_deref().filter(|url| !url.is_empty()) {
+        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let named = |url: &Url| {
+            let name = url.host_str().unwrap_or_default();
+            url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+        };
+        if url.as_ref().map(named).as_deref() != Some(host) {
+            let text = format!("has to lead to {host}: payers' wallets go nowhere else (LUD-09)");
+            return Err(Problem::field("success_url", &text, "value_error"));
+        }
+    }
+    let until = asked.open_until.filter(|text| !text.is_empty()).map(|text| {
+        Time::parse(&text).ok_or_else(|| Problem::field("open_until", "not a moment in time", "value_error"))
+    });
+    Ok(Change {
+        title: asked.title,
+        min: None,
+        max: asked.max_msat.map(Msat),
+        comment_max: asked.comment_max,
+        success_message: asked.success_message,
+        success_url: asked.success_url,
+        webhook: asked.webhook,
+        uses: asked.uses,
+        pause_seconds: asked.pause_seconds,
+        open_until: until.transpose()?,
+        enabled: asked.enabled,
+    })
+}
+
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        let text = error.to_string();
+        match error {
+            LinkError::Missing => Self::new(Code::NotFound, text),
+            LinkError::Invalid(_) | LinkError::Webhook(_) => Self::invalid(text),
+            LinkError::Changed => Self::new(Code::InvalidRequest, text),
+            LinkError::Ledger(error) => error.into(),
+            LinkError::Store(error) => super::unavailable(error),
+        }
+    }
+}
