@@ -35,7 +35,7 @@ pub(crate) async fn table_of(
         let read = stream.read(&mut part).await?;
         let new = part.get(..read).filter(|new| !new.is_empty()).ok_or("the table ends too soon")?;
         bytes += read;
-        lines += new.iter().filter(|byte| **byte == b'\n').count();
+        lines += new.split(|byte| *byte == b'\n').count() - 1;
         tail.extend_from_slice(new);
         tail.drain(..tail.len().saturating_sub(END.len()));
         if bytes - looked >= LOOK_EVERY {

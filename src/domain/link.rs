@@ -72,6 +72,10 @@ pub struct Claim {
     pub memo: String,
     /// Is its payment still to end?
     pub open: bool,
+    /// Until then whoever pays it has it for himself; then somebody looks what became of it.
+    pub check_at: Time,
+    /// How often somebody looked.
+    pub checks: i64,
     /// When it was handed in.
     pub created_at: Time,
 }

@@ -83,4 +83,50 @@ pub struct WalletPatch {
     pub color: Option<String>,
     /// Pinned or not.
     pub pinned: Option<bool>,
+    /// What becomes of the links that are remembered.
+    pub paylinks: Option<Paylinks>,
+}
+
+/// A place that a wallet pays to again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paylink {
+    /// The LNURL or lightning address.
+    pub lnurl: String,
+    /// What its owner calls it.
+    pub label: String,
+    /// When it was used last, in Unix seconds.
+    pub last_used: i64,
+}
+
+/// A change of the links that a wallet remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paylinks {
+    /// These and no others.
+    Replace(Vec<Paylink>),
+    /// This one was used: it is new, or keeps its label.
+    Used(Paylink),
+}
+
+/// The most links that a wallet remembers; a new one takes the place of the one that was not used for longest.
+pub const PAYLINKS_MAX: usize = 200;
+
+impl Paylinks {
+    /// The list after this change, as it is stored.
+    pub fn apply(&self, stored: &str) -> String {
+        let mut links: Vec<Paylink> = serde_json::from_str(stored).unwrap_or_default();
+        match self {
+            Self::Replace(new) => links.clone_from(new),
+            Self::Used(used) => match links.iter_mut().find(|link| link.lnurl == used.lnurl) {
+                Some(known) => known.last_used = used.last_used,
+                None => {
+                    links.push(used.clone());
+                    if links.len() > PAYLINKS_MAX {
+                        links.sort_by_key(|link| std::cmp::Reverse(link.last_used));
+                        links.truncate(PAYLINKS_MAX);
+                    }
+                }
+            },
+        }
+        serde_json::to_string(&links).unwrap_or_else(|_| stored.to_owned())
+    }
 }

@@ -14,6 +14,7 @@ use crate::domain::{Msat, PaymentHash, PaymentId, Time, bolt11::Invoice};
 
 /// What a source can do. A request that needs what is missing is refused before money moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Capabilities {
     /// Keeps a payment's routing fee under the limit it is given.
     pub fee_limit: bool,

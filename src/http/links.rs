@@ -19,6 +19,7 @@ use super::{
     permission::{Caller, WalletCaller, WalletSend},
     problem::{Code, Problem},
     route::{Route, route},
+    totp,
 };
 use crate::{
     accounts::policy::Family,
@@ -190,6 +191,7 @@ async fn create(
 ) -> Result<Created<LinkShape>, Problem> {
     let kind = new.kind.parse().map_err(|()| Problem::field("kind", "`pay` or `withdraw`", "value_error"))?;
     unbounded(&caller, kind)?;
+    confirmed(&house, &caller, &request, kind, &new.rest, (Msat(new.min_msat.unwrap_or(0)), 1)).await?;
     let (host, base) = reached(&request, &house);
     let rest = change_of(&house, &caller, new.rest, &host)?;
     let min =
@@ -217,6 +219,7 @@ async fn change(
 ) -> Result<Json<LinkShape>, Problem> {
     let link = house.links.find(&caller.wallet.id, &id).await?;
     unbounded(&caller, link.kind)?;
+    confirmed(&house, &caller, &request, link.kind, &change.rest, (link.max_msat, link.uses)).await?;
     let (host, base) = reached(&request, &house);
     let rest = change_of(&house, &caller, change.rest, &host)?;
     let change = Change { min: change.min_msat.map(Msat), ..rest };
@@ -240,6 +243,24 @@ fn unbounded(caller: &WalletCaller, kind: LinkKind) -> Result<(), Problem> {
         return Err(Problem::new(Code::Forbidden, text));
     }
     Ok(())
+}
+
+/// Who has to show a code for large payments has to show one for a link that pays as much in all.
+async fn confirmed(
+    house: &House,
+    caller: &WalletCaller,
+    request: &HttpRequest,
+    kind: LinkKind,
+    asked: &ChangeLink,
+    (most, uses): (Msat, i64),
+) -> Result<(), Problem> {
+    if kind == LinkKind::Pay {
+        return Ok(());
+    }
+    let most = asked.max_msat.unwrap_or(most.0).max(most.0);
+    let sum = Msat(most.saturating_mul(asked.uses.unwrap_or(uses).max(1)));
+    let code = totp::code(request, None);
+    Ok(house.accounts.confirm_payment(&caller.principal, || Some(sum), code.as_deref()).await?)
 }
 
 fn change_of(house: &House, caller: &WalletCaller, asked: ChangeLink, host: &str) -> Result<Change, Problem> {

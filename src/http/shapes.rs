@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::{WalletWithKeys, policy::Sight},
-    domain::{Account, Payment, Status},
+    domain::{Account, Payment, Status, ids::array_from_hex},
     ledger::Ledger,
+    lnurl::action,
 };
 
 /// A payment in or out of a wallet.
@@ -73,8 +74,13 @@ impl PaymentShape {
     pub fn of(payment: Payment, ledger: &Ledger) -> Self {
         let preimage = if payment.status == Status::Success { ledger.preimage(&payment) } else { None };
         let external = payment.kind == crate::domain::Kind::External;
+        let mut extra = payment.extra_object();
+        if let Some(text) = unsealed(&extra, preimage.as_deref()) {
+            extra.insert("success_action_text".to_owned(), text.into());
+        }
         Self {
             preimage,
+            extra,
             amount: payment.amount_msat.0,
             fee: payment.fee_msat.negated().0,
             status: payment.status.as_str(),
@@ -83,7 +89,6 @@ impl PaymentShape {
             created_at: payment.created_at.to_string(),
             updated_at: payment.updated_at.to_string(),
             labels: payment.label_list(),
-            extra: payment.extra_object(),
             fee_limit_msat: external.then_some(payment.fee_limit_msat.0),
             payment_request: payment.bolt11.clone(),
             bolt11: payment.bolt11,
@@ -100,6 +105,12 @@ impl PaymentShape {
             failure: payment.failure,
         }
     }
+}
+
+/// What a service sealed for whoever has the preimage.
+fn unsealed(extra: &Map<String, Value>, preimage: Option<&str>) -> Option<String> {
+    let action = extra.get("success_action")?.as_str()?;
+    action::unsealed(action, &array_from_hex(preimage?)?)
 }
 
 /// A page of a list.

@@ -188,6 +188,7 @@ async fn patch(
         color: some(new.color),
         pinned: new.pinned,
         lightning_address: None,
+        paylinks: None,
     };
     if let Some(address) = new.lightning_address.filter(|address| !address.is_empty()) {
         house.accounts.choose_address(&caller.wallet.id, &address).await?;

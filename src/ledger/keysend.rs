@@ -60,7 +60,7 @@ impl Ledger {
                 expires_at: self.now(),
                 payee: Payee::Node(spontaneous),
             };
-            self.send(request, sending, quote).await
+            Box::pin(self.send(request, sending, quote)).await
         })
         .await
     }

@@ -69,8 +69,9 @@ impl Ledger {
         let peek = Peek { amount: Some(amount), ..asked };
         let quote = self.quote_of(&request.wallet).await;
         match self.pay_internally(&request, &peek, chosen, quote).await {
-            Err(Elsewhere::NotOurs) => self.pay_externally(request, &peek.text, chosen, quote).await,
-            Err(Elsewhere::ToBeHeld) => self.pay_into_hold(&request, &peek, amount, quote).await,
+            // boxed, so that a transfer does not carry what the longer ways need
+            Err(Elsewhere::NotOurs) => Box::pin(self.pay_externally(request, &peek.text, chosen, quote)).await,
+            Err(Elsewhere::ToBeHeld) => Box::pin(self.pay_into_hold(&request, &peek, amount, quote)).await,
             Ok(done) => done,
         }
     }

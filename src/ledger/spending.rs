@@ -34,7 +34,7 @@ impl Ledger {
             let asked =
                 if request.spender.max_amount.is_some() { bolt11::parse(&request.bolt11)?.amount } else { None };
             let request = limited(request, asked)?;
-            self.pay_now(request).await
+            Box::pin(self.pay_now(request)).await
         })
         .await
     }

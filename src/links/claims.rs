@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Payments that one round of the job looks after.
-const ROUND: i64 = 200;
-/// So long the task that was begun when the invoice came in has for itself, in seconds.
-const OWN_SECONDS: i64 = 10;
+const ROUND: i64 = 64;
+/// So long whoever pays has a claim for himself, in seconds: long enough to write the payment down.
+const LEASE_SECONDS: i64 = 60;
 /// What marks the payments.
 const TAG: &str = "withdraw_link";
 
@@ -29,6 +29,7 @@ impl Links {
         let found = self.store.link_find(id.to_owned()).await?;
         let link = found.filter(|link| link.kind == LinkKind::Withdraw).ok_or(LinkError::Missing)?;
         usable(&link, self.clock.now())?;
+        self.has_owner(&link).await?;
         let word = self.word(&link);
         Ok((link, word))
     }
@@ -49,6 +50,7 @@ impl Links {
             let text = format!("Between {} and {} can be withdrawn.", link.min_msat, link.max_msat);
             return Err(LinkError::Invalid(text));
         }
+        let now = self.clock.now();
         let claim = Claim {
             payment_hash: invoice.payment_hash,
             link_id: link.id.clone(),
@@ -56,7 +58,9 @@ impl Links {
             bolt11: invoice.text,
             memo: link.title.clone(),
             open: true,
-            created_at: self.clock.now(),
+            check_at: now.plus_seconds(LEASE_SECONDS),
+            checks: 0,
+            created_at: now,
         };
         match self.store.link_claim(claim.clone(), link).await {
             Ok(true) => {}
@@ -68,6 +72,8 @@ impl Links {
         }
         let links = self.clone();
         self.runtime.spawn(async move {
+            // where there are too many, the job takes it up when its turn comes
+            let Ok(_turn) = links.turns.try_acquire() else { return };
             let hash = claim.payment_hash.clone();
             if let Err(error) = links.pay(claim).await {
                 tracing::warn!(%hash, %error, "what came of a withdrawal is not noted yet; looking again");
@@ -81,22 +87,26 @@ impl Links {
     /// # Errors
     /// When the database is not available.
     pub async fn go_on(&self) -> Result<(), StoreError> {
-        let before = self.clock.now().plus_seconds(-OWN_SECONDS);
-        for claim in self.store.link_claims_open(ROUND).await? {
-            if claim.created_at <= before {
-                self.pay(claim).await?;
+        let now = self.clock.now();
+        let due = self.store.link_claim_take_due(now, now.plus_seconds(LEASE_SECONDS), ROUND).await?;
+        // each on its own: one that takes long, or cannot be noted, keeps no other one waiting
+        let all = due.into_iter().map(|claim| async move {
+            let hash = claim.payment_hash.clone();
+            if let Err(error) = self.pay(claim).await {
+                tracing::warn!(%hash, %error, "what came of a withdrawal is not noted yet; looking again");
             }
-        }
+        });
+        futures_util::future::join_all(all).await;
         Ok(())
     }
 
-    /// Pays, or finds what became of the payment that was made before under the same key.
+    /// Pays, or finds what became of the payment that was made before under the same key. Whoever calls this has the
+    /// claim for himself, so that of what is found missing nobody else is about to make it.
     async fn pay(&self, claim: Claim) -> Result<(), StoreError> {
-        let _turn = self.turns.acquire().await;
         let mut extra = serde_json::Map::new();
         extra.insert("tag".into(), TAG.into());
         extra.insert("link".into(), claim.link_id.clone().into());
-        let key = self.vault.fingerprint(&format!("link claim/{}", claim.payment_hash));
+        let key = self.vault.fingerprint(&format!("link claim/{}", claim.payment_hash)).to_vec();
         let request = PayRequest {
             wallet: claim.wallet_id,
             bolt11: claim.bolt11,
@@ -105,19 +115,25 @@ impl Links {
             memo: Some(claim.memo),
             annotations: Annotations { extra, ..Annotations::default() },
             spender: Spender::default(),
-            once: Some(key.to_vec()),
+            once: Some(key.clone()),
         };
-        let paid = match self.ledger.pay(request).await {
-            Ok(payment) if payment.status == Status::Pending => return Ok(()),
-            Ok(_) => true,
+        let status = match Box::pin(self.ledger.pay(request)).await {
+            Ok(payment) => payment.status,
             // nobody knows whether anything was done: it is tried again, under the same key
             Err(LedgerError::Store(error)) if !matches!(error, StoreError::Refused(_)) => return Err(error),
-            Err(error) => {
-                tracing::info!(hash = %claim.payment_hash, %error, "a withdrawal is not paid; the link has its use back");
-                false
-            }
+            Err(error) => match self.store.idempotency_payment(key).await? {
+                Some(payment) => payment.status,
+                None => {
+                    tracing::info!(hash = %claim.payment_hash, %error, "a withdrawal cannot be paid; its link has the use back");
+                    Status::Failed
+                }
+            },
         };
-        self.store.link_claim_end(claim.payment_hash, paid).await
+        if status == Status::Pending {
+            let pause = 2_i64.saturating_pow(u32::try_from(claim.checks.clamp(1, 9)).unwrap_or(9));
+            return self.store.link_claim_check_again(claim.payment_hash, self.clock.now().plus_seconds(pause)).await;
+        }
+        self.store.link_claim_end(claim.payment_hash, status == Status::Success).await
     }
 
     /// The word of a link: another one after each use, so that nobody uses it up for what he did not see.

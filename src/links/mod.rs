@@ -19,14 +19,15 @@ use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{
     clock::Clock,
+    domain::link::Link,
     ledger::{Ledger, LedgerError},
     outbound::NotAllowed,
     store::{Store, StoreError},
     vault::Vault,
 };
 
-/// Payments for links that are under way at once; the others wait for their turn.
-const AT_ONCE: usize = 32;
+/// Payments for links that are begun at once; others wait until the job comes to them.
+const AT_ONCE: usize = 256;
 
 /// Makes links and does what they promise. Cheap to clone.
 #[derive(Clone)]
@@ -67,5 +68,13 @@ impl Links {
     pub fn new(store: Store, ledger: Ledger, vault: Vault, clock: Clock) -> Self {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
         Self { store, ledger, vault, clock, runtime: Handle::current(), turns }
+    }
+
+    /// Is the wallet there, and its account open? Else nothing goes in or out by its links.
+    async fn has_owner(&self, link: &Link) -> Result<(), LinkError> {
+        let wallet = self.store.wallet_find(link.wallet_id.clone()).await?.filter(|wallet| !wallet.deleted);
+        let wallet = wallet.ok_or(LinkError::Missing)?;
+        let account = self.store.account_find(wallet.account_id).await?;
+        if account.is_some_and(|account| account.activated) { Ok(()) } else { Err(LinkError::Missing) }
     }
 }

@@ -36,8 +36,8 @@ impl Links {
         if !link.enabled || over(self.clock.now()) {
             return Err(LinkError::Invalid("This link is switched off, or has ended.".to_owned()));
         }
-        let wallet = self.store.wallet_find(link.wallet_id.clone()).await?;
-        if wallet.is_none_or(|wallet| wallet.deleted) { Err(LinkError::Missing) } else { Ok(link) }
+        self.has_owner(&link).await?;
+        Ok(link)
     }
 
     /// Has the wallet issue an invoice for a payer.

@@ -5,6 +5,7 @@
 //! it is shown or paid; and whatever they say, it is the ledger that pays, an invoice whose amount was compared
 //! with what the payer wanted.
 
+pub mod action;
 pub mod code;
 mod fetch;
 mod login;

@@ -113,16 +113,17 @@ impl Offer {
 
     /// A message, a place of the same service's, or something sealed: nothing else is kept.
     fn is_action(&self, action: &Value) -> bool {
-        let has = |name: &str, most: usize| {
-            action.get(name).and_then(Value::as_str).is_some_and(|text| text.chars().count() <= most)
-        };
+        let text = |name: &str| action.get(name).and_then(Value::as_str);
+        let has = |name: &str, most: usize| text(name).is_some_and(|text| text.chars().count() <= most);
         match action.get("tag").and_then(Value::as_str) {
             Some("message") => has("message", 144),
             Some("url") => {
                 let url = action.get("url").and_then(Value::as_str).and_then(|url| crate::outbound::target(url).ok());
                 has("description", 144) && url.is_some_and(|url| url.host_str() == self.callback.host_str())
             }
-            Some("aes") => has("description", 144) && has("ciphertext", 4096) && has("iv", 24),
+            Some("aes") => {
+                has("description", 144) && has("ciphertext", 4096) && text("iv").is_some_and(|iv| iv.len() == 24)
+            }
             _ => false,
         }
     }

@@ -335,8 +335,10 @@ operations! {
     write link_delete(wallet: WalletId, id: String) -> bool = links::delete;
     /// Takes a use of a link for an invoice; false when there is none to take, or the link changed since it was read.
     write link_claim(claim: LinkClaim, seen: Link) -> bool = links::claim;
-    /// Reads the invoices whose payments have not ended, oldest first.
-    read link_claims_open(most: i64) -> Vec<LinkClaim> = links::open_claims;
+    /// Takes up invoices whose payments have not ended and whose turn it is, and puts their next turn off to `lease`.
+    write link_claim_take_due(now: Time, lease: Time, most: i64) -> Vec<LinkClaim> = links::take_due;
+    /// Says when somebody is to look again what became of a payment.
+    write link_claim_check_again(hash: PaymentHash, at: Time) -> () = links::check_again;
     /// Notes that a payment has ended; one that failed gives the link's use back.
     write link_claim_end(hash: PaymentHash, paid: bool) -> () = links::end_claim;
     /// Writes a hold invoice.

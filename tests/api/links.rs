@@ -146,6 +146,8 @@ async fn what_was_promised_before_a_crash_is_paid_after_it_once() {
         bolt11: bolt11.clone(),
         memo: "voucher".into(),
         open: true,
+        check_at: long_ago,
+        checks: 0,
         created_at: long_ago,
     };
     let plan = server.stop().await;
@@ -165,6 +167,39 @@ async fn what_was_promised_before_a_crash_is_paid_after_it_once() {
     until_balance(&payee, 50_000).await;
     assert_eq!(payer.balance().await, 950_000);
     until_used(&payer, id, 1).await;
+    server.assert_sound().await;
+}
+
+/// Many withdrawals of which nobody knows yet keep none waiting that a crash left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_is_not_in_the_way() {
+    let server = Plan::sqlite().start().await;
+    let (payer, payee) = (server.wallet(1000).await, server.wallet(0).await);
+    let link = made(&payer, withdraw_link(50_000, 200)).await;
+    let id = link["id"].as_str().unwrap().to_owned();
+    let long_ago = Time(server.clock.now().0 - 3_600_000_000);
+    let mut bills = Vec::new();
+    for _ in 0..80 {
+        bills.push(server.outside_invoice(1000, "sim:late"));
+    }
+    bills.push(bill(&payee, 50).await);
+    for (number, bolt11) in bills.into_iter().enumerate() {
+        let seen = server.store.link_find(id.clone()).await.unwrap().unwrap();
+        let at = Time(long_ago.0 + i64::try_from(number).unwrap());
+        let claim = Claim {
+            payment_hash: hash_of(&bolt11),
+            link_id: id.clone(),
+            wallet_id: payer.id.clone(),
+            bolt11,
+            memo: "voucher".into(),
+            open: true,
+            check_at: at,
+            checks: 0,
+            created_at: at,
+        };
+        assert!(server.store.link_claim(claim, seen).await.unwrap());
+    }
+    until_balance(&payee, 50_000).await;
     server.assert_sound().await;
 }
 

@@ -184,6 +184,18 @@ async fn a_wallet_scans_and_pays_a_lightning_address() {
     assert_eq!((payer.balance().await, alice.balance().await), (94_500, 5500));
     pay(json!({ "res": offer, "amount": 1000 })).await.ok();
     assert_eq!((payer.balance().await, alice.balance().await), (93_500, 6500));
+    // a place that can be paid again is remembered, once; its owner may change the list
+    let stored = async || payer.admin.get("/api/v1/wallet").await.ok()["id"].clone();
+    let id = stored().await;
+    let links = async || server.store.wallet_find(payer.id.clone()).await.unwrap().unwrap().stored_paylinks;
+    let kept: Value = serde_json::from_str(&links().await).unwrap();
+    assert_eq!((kept.as_array().unwrap().len(), &kept[0]["lnurl"]), (1, &json!(address)));
+    let path = format!("/api/v1/wallet/stored_paylinks/{}", id.as_str().unwrap());
+    let new = json!({ "links": [{ "lnurl": "tea@shop.example", "label": "tea", "last_used": 5 }] });
+    assert_eq!(payer.admin.put(&path, new.clone()).await.ok(), new["links"]);
+    assert_eq!(payer.admin.put(&path, json!({ "links": [{ "lnurl": "" }] })).await.status, 400);
+    let refused = alice.admin.put(&path, new).await;
+    assert_eq!((refused.status, refused.detail()), (403, "You cannot modify this wallet"));
 
     // another server asks this one
     let elsewhere = open(Plan::sqlite()).start().await.wallet(0).await;
@@ -209,6 +221,38 @@ async fn a_wallet_scans_and_pays_a_lightning_address() {
     );
     assert_eq!(payer.balance().await, 93_500);
     server.assert_sound().await;
+}
+
+/// LUD-10: what is sealed is read once the preimage is known, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_sealed_is_read_by_who_paid() {
+    use cbc::cipher::{BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
+    let server = open(Plan::sqlite()).start().await;
+    let (payer, payee) = (server.wallet(100).await, server.wallet(0).await);
+    let preimage = [5; 32];
+    let held =
+        json!({ "out": false, "amount": 7, "payment_hash": satchel::domain::PaymentHash::of(&preimage).to_string() });
+    let pr = payee.invoice.post("/api/v1/payments", held).await.ok()["bolt11"].as_str().unwrap().to_owned();
+    let hash = hash_of(&pr).to_string();
+    let sealer = cbc::Encryptor::<aes::Aes256>::new(&preimage.into(), &[7; 16].into());
+    let sealed = sealer.encrypt_padded_vec::<Pkcs7>(b"the code is 1234");
+    let encoded = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let (ciphertext, iv) = (encoded(&sealed), encoded(&[7; 16]));
+    let (address, _) = service(move |_| {
+        let action = json!({ "tag": "aes", "description": "code", "ciphertext": ciphertext, "iv": iv });
+        json!({ "pr": pr, "routes": [], "successAction": action }).to_string()
+    })
+    .await;
+    let offer = json!({
+        "tag": "payRequest", "callback": format!("http://{address}/"), "minSendable": 1000, "maxSendable": 9000,
+        "metadata": "[[\"text/plain\", \"code\"]]",
+    });
+    let paid = payer.admin.post("/api/v1/payments/lnurl", json!({ "res": offer, "amount": 7000 })).await.ok();
+    assert_eq!((&paid["status"], &paid["extra"]["success_action_text"]), (&json!("pending"), &Value::Null));
+    let preimage = satchel::domain::ids::to_hex(&preimage);
+    payee.admin.post("/api/v1/payments/settle", json!({ "preimage": preimage })).await.ok();
+    let found = server.until(&payer, &hash, satchel::domain::Status::Success).await;
+    assert_eq!(found["details"]["extra"]["success_action_text"], "the code is 1234");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,8 @@ CREATE TABLE links (
 CREATE INDEX links_by_wallet ON links (wallet_id, created_at);
 
 -- Invoices that were handed in at a withdraw link, each once: a use was taken for it in the same transaction. It is
--- open until its payment has ended; a payment that failed gives the use back. Outlives its link.
+-- open until its payment has ended; a payment that failed gives the use back. Outlives its link. Whoever pays it has
+-- it for himself until `check_at`.
 CREATE TABLE link_claims (
   payment_hash TEXT    NOT NULL PRIMARY KEY,
   link_id      TEXT    NOT NULL,
@@ -32,7 +33,9 @@ CREATE TABLE link_claims (
   bolt11       TEXT    NOT NULL,
   memo         TEXT    NOT NULL,
   open         BOOLEAN NOT NULL,
+  check_at     BIGINT  NOT NULL,
+  checks       BIGINT  NOT NULL,
   created_at   BIGINT  NOT NULL
 );
 
-CREATE INDEX link_claims_open ON link_claims (created_at) WHERE open;
+CREATE INDEX link_claims_open ON link_claims (check_at) WHERE open;

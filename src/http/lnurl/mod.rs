@@ -2,6 +2,7 @@
 
 mod links;
 mod served;
+mod stored;
 
 use actix_web::{
     HttpRequest,
@@ -32,7 +33,7 @@ use crate::{
 };
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         route(Method::POST, "/api/v1/lnurlscan", WalletRead, scan)
             .doc("Says what is behind an LNURL or a lightning address, in the words of its service."),
         route(Method::GET, "/api/v1/lnurlscan/{code}", WalletRead, scan_by_path)
@@ -46,7 +47,9 @@ pub fn routes() -> Vec<Route> {
         ),
         route(Method::POST, "/api/v1/payments/{payment_request}/pay-with-nfc", Public, withdraw)
             .doc("Has the service behind an `lnurlw://` link, as cards hold one, pay an invoice."),
-    ]
+    ];
+    routes.extend(stored::routes());
+    routes
 }
 
 impl From<LnurlError> for Problem {
@@ -129,6 +132,7 @@ async fn pay(
     };
     let comment = asked.comment.filter(|comment| !comment.is_empty());
     let order = house.lnurl.order(&offer, amount, comment.as_deref()).await?;
+    let lasting = asked.lnurl.filter(|_| order.lasting && caller.wallet.through.is_none());
     let code = totp::code(&request, None);
     house.accounts.confirm_payment(&caller.principal, || Some(amount), code.as_deref()).await?;
     let mut extra = Map::new();
@@ -150,7 +154,12 @@ async fn pay(
         spender: caller.principal.policy.spender(),
         once,
     };
-    Ok(Json(PaymentShape::of(house.ledger.pay(payment).await?, &house.ledger)))
+    let paid = house.ledger.pay(payment).await?;
+    if let Some(lnurl) = lasting.filter(|lnurl| lnurl.len() <= stored::LONGEST.0) {
+        let label = paid.memo.chars().take(64).collect();
+        stored::remember(&house, &caller, lnurl, label).await;
+    }
+    Ok(Json(PaymentShape::of(paid, &house.ledger)))
 }
 
 /// How much is paid; an amount in fiat waits for a rate.

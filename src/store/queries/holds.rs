@@ -142,7 +142,7 @@ async fn take_open(conn: &mut Conn, id: &PaymentId) -> Result<bool, StoreError> 
 pub(in crate::store) async fn settle(
     conn: &mut Conn,
     id: &PaymentId,
-    preimage_sealed: &Vec<u8>,
+    preimage_sealed: &[u8],
     at: &Time,
 ) -> Result<Option<Posted>, StoreError> {
     if !take_open(conn, id).await? {
@@ -154,7 +154,7 @@ pub(in crate::store) async fn settle(
     let settlement = Settlement {
         id: payer.id,
         fee: Msat::ZERO,
-        preimage_sealed: preimage_sealed.clone(),
+        preimage_sealed: preimage_sealed.to_vec(),
         source_ref: None,
         at: *at,
     };
@@ -162,7 +162,7 @@ pub(in crate::store) async fn settle(
     let receipt = Receipt {
         payment_hash: invoice.payment_hash,
         amount: hold.amount_msat,
-        preimage_sealed: Some(preimage_sealed.clone()),
+        preimage_sealed: Some(preimage_sealed.to_vec()),
         at: *at,
     };
     let received = ledger::receive(conn, &receipt).await?;
@@ -260,7 +260,7 @@ pub(super) async fn settled(
 pub(in crate::store) async fn alarm(
     conn: &mut Conn,
     id: &PaymentId,
-    detail: &String,
+    detail: &str,
     at: &Time,
 ) -> Result<bool, StoreError> {
     let quiet = holds::table.find(id).filter(holds::alarmed.eq(false));

@@ -89,9 +89,34 @@ pub(in crate::store) async fn claim(conn: &mut Conn, claim: &Claim, seen: &Link)
     Ok(true)
 }
 
-pub(in crate::store) async fn open_claims(conn: &mut Conn, most: &i64) -> Result<Vec<Claim>, StoreError> {
-    let open = claims::table.filter(claims::open.eq(true)).order(claims::created_at);
-    Ok(open.limit(*most).select(Claim::as_select()).load(conn).await?)
+/// Takes up claims whose turn it is. Of two servers one gets each of them: it is taken by a statement that matches only
+/// the turn that was read.
+pub(in crate::store) async fn take_due(
+    conn: &mut Conn,
+    now: &Time,
+    lease: &Time,
+    most: &i64,
+) -> Result<Vec<Claim>, StoreError> {
+    let due = claims::table.filter(claims::open.eq(true)).filter(claims::check_at.le(*now)).order(claims::check_at);
+    let due: Vec<Claim> = due.limit(*most).select(Claim::as_select()).load(conn).await?;
+    let mut taken = Vec::with_capacity(due.len());
+    for claim in due {
+        let same = claims::table
+            .find(&claim.payment_hash)
+            .filter(claims::open.eq(true))
+            .filter(claims::check_at.eq(claim.check_at));
+        let set = (claims::check_at.eq(*lease), claims::checks.eq(claims::checks + 1));
+        if diesel::update(same).set(set).execute(conn).await? == 1 {
+            taken.push(claim);
+        }
+    }
+    Ok(taken)
+}
+
+pub(in crate::store) async fn check_again(conn: &mut Conn, hash: &PaymentHash, at: &Time) -> Result<(), StoreError> {
+    let open = claims::table.find(hash).filter(claims::open.eq(true));
+    diesel::update(open).set(claims::check_at.eq(*at)).execute(conn).await?;
+    Ok(())
 }
 
 /// The payment has ended: it was paid, or failed and the link gets its use back. Once.

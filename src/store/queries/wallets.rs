@@ -94,12 +94,15 @@ pub(in crate::store) async fn patch(
         appearance.pinned = pinned;
     }
     let extra = serde_json::to_string(&appearance).unwrap_or_else(|_| wallet.extra.clone());
+    let paylinks = patch.paylinks.as_ref().map(|change| change.apply(&wallet.stored_paylinks));
+    let paylinks = paylinks.unwrap_or_else(|| wallet.stored_paylinks.clone());
     let changed = diesel::update(wallets::table.find(id))
         .set((
             wallets::name.eq(patch.name.as_ref().unwrap_or(&wallet.name)),
             wallets::currency.eq(patch.currency.as_ref().unwrap_or(&wallet.currency)),
             wallets::lightning_address.eq(patch.lightning_address.as_ref().or(wallet.lightning_address.as_ref())),
             wallets::extra.eq(extra),
+            wallets::stored_paylinks.eq(paylinks),
             wallets::updated_at.eq(*at),
         ))
         .returning(Wallet::as_returning())

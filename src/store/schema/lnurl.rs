@@ -31,6 +31,8 @@ diesel::table! {
         bolt11 -> Text,
         memo -> Text,
         open -> Bool,
+        check_at -> BigInt,
+        checks -> BigInt,
         created_at -> BigInt,
     }
 }

@@ -197,6 +197,11 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /api/v1/wallet/paginated", |_| "/api/v1/wallet/paginated".into()),
     plain("PUT /api/v1/wallet/{new_name}", |_| "/api/v1/wallet/renamed".into()),
     plain("DELETE /api/v1/wallet/{wallet_id}", |s| format!("/api/v1/wallet/{}", s.wallet)),
+    with(
+        "PUT /api/v1/wallet/stored_paylinks/{wallet_id}",
+        |s| format!("/api/v1/wallet/stored_paylinks/{}", s.wallet),
+        |_| json!({ "links": [{ "lnurl": "tea@shop.example", "label": "tea", "last_used": 1_800_000_000 }] }),
+    ),
     plain("PUT /api/v1/wallet/reset/{wallet_id}", |s| format!("/api/v1/wallet/reset/{}", s.wallet)),
     plain("PUT /api/v1/wallet/undelete/{wallet_id}", |s| format!("/api/v1/wallet/undelete/{}", s.wallet)),
     with(
