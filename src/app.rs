@@ -372,5 +372,8 @@ impl App {
         if let Err(error) = self.accounts.flush_uses().await {
             tracing::warn!(%error, "when credentials were last used could not be written");
         }
+        if let Err(error) = self.accounts.note_sightings().await {
+            tracing::warn!(%error, "from where keys were used could not be written");
+        }
     }
 }

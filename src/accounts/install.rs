@@ -34,13 +34,18 @@ impl Accounts {
     /// # Errors
     /// When the database is not available.
     pub async fn is_installed(&self) -> Result<bool, AccountError> {
-        if self.installed.load(Ordering::Relaxed) {
+        if self.is_known_installed() {
             return Ok(true);
         }
         let found = self.store.account_super_user().await?;
         let named = found.is_some_and(|account| account.provider != NOT_INSTALLED);
         self.installed.store(named, Ordering::Relaxed);
         Ok(named)
+    }
+
+    /// The same without asking the database: false when that has yet to be found out.
+    pub fn is_known_installed(&self) -> bool {
+        self.installed.load(Ordering::Relaxed)
     }
 
     /// Gives the super user a name and a password, once, and logs him in.

@@ -25,6 +25,7 @@ mod rates;
 mod resets;
 mod sessions;
 mod shares;
+mod sightings;
 mod sso;
 mod throttle;
 mod tiers;
@@ -54,6 +55,7 @@ use rates::Rates;
 pub use resets::Reset;
 pub use sessions::SigningKey;
 pub use shares::{SharedWallet, Through, WalletView};
+use sightings::Sightings;
 use sso::Providers;
 pub use sso::{STATE_SECONDS, SsoDone, SsoExchange, SsoReturn, SsoStart};
 use throttle::Throttle;
@@ -80,6 +82,7 @@ pub struct Accounts {
     passwords: Passwords,
     grants: Arc<Grants>,
     uses: Arc<Uses>,
+    sightings: Arc<Sightings>,
     rates: Arc<Rates>,
     catalogue: Arc<Catalogue>,
     install_token: Option<Arc<str>>,
@@ -117,6 +120,7 @@ impl Accounts {
             passwords: Passwords::new(setup.clock.clone()),
             grants: Arc::default(),
             uses: Arc::default(),
+            sightings: Arc::default(),
             rates: Arc::new(Rates::new(setup.clock.clone())),
             install_token: setup.install_token.map(Into::into),
             store: setup.store,

@@ -198,7 +198,7 @@ fn seconds_until(end: Time, now: Time) -> i64 {
 }
 
 /// Who has one address of IPv6 has all of its /64.
-fn network(address: Option<IpAddr>) -> IpAddr {
+pub(super) fn network(address: Option<IpAddr>) -> IpAddr {
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V6(address)) => {
             let network = u128::from(address) & !u128::from(u64::MAX);

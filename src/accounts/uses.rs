@@ -69,8 +69,12 @@ impl Uses {
 }
 
 impl Accounts {
-    /// Notes that a principal's credential is used. Wallet keys are not noted: they are the wallet's own.
+    /// Notes that a principal's credential is used, and from where. When a wallet's own keys were last used is not
+    /// noted.
     pub fn note_use(&self, principal: &Principal, from: Option<IpAddr>) {
+        if let Some(from) = from {
+            self.sightings.note(principal, from, self.clock.now());
+        }
         let used = match &principal.bearing {
             Bearing::Credential(id) => Used::Credential { id: id.clone(), old_secret: principal.old_secret },
             Bearing::Session(id) => Used::Session(id.clone()),

@@ -1,4 +1,4 @@
-//! Events: what happened to a payment, written in the same transaction as the change itself.
+//! Events: what happened to a payment or a key, written in the same transaction as the change itself.
 
 use diesel::prelude::{Queryable, Selectable};
 
@@ -17,6 +17,8 @@ text_enum! {
         InvoiceExpired = "invoice_expired",
         /// Money for a hold invoice is here and waits for the wallet's word.
         HoldAccepted = "hold_accepted",
+        /// A key was used from where it was never used before. Only webhooks tell it: who may manage the wallet.
+        KeyNewAddress = "key_new_address",
     }
 }
 
@@ -28,17 +30,19 @@ pub struct Event {
     pub id: i64,
     /// Whose wallet.
     pub wallet_id: WalletId,
-    /// Which payment.
-    pub payment_id: PaymentId,
+    /// Which payment, if it is about one.
+    pub payment_id: Option<PaymentId>,
     /// What happened.
     pub kind: EventKind,
     /// The wallet's balance right after it.
     pub balance_msat: Msat,
     /// When.
     pub created_at: Time,
+    /// What it is about if not a payment, as JSON.
+    pub about: Option<String>,
 }
 
-/// An event about to be written.
+/// An event of a payment, about to be written.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     pub wallet_id: WalletId,

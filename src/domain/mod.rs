@@ -23,6 +23,7 @@ pub mod money;
 pub mod names;
 pub mod payment;
 pub mod share;
+pub mod sighting;
 pub mod tier;
 pub mod time;
 pub mod tiny;

@@ -29,6 +29,8 @@ text_enum! {
         InvoiceExpired = "invoice_expired",
         /// Money for a hold invoice is here and waits for the wallet's word.
         HoldAccepted = "hold_accepted",
+        /// A key was used from where it was never used before.
+        KeyNewAddress = "key_new_address",
         /// Nothing: somebody wants to see whether reports arrive.
         Test = "test",
     }
@@ -42,6 +44,7 @@ impl From<EventKind> for Subject {
             EventKind::PaymentFailed => Self::PaymentFailed,
             EventKind::InvoiceExpired => Self::InvoiceExpired,
             EventKind::HoldAccepted => Self::HoldAccepted,
+            EventKind::KeyNewAddress => Self::KeyNewAddress,
         }
     }
 }
@@ -113,7 +116,7 @@ pub struct Report {
     pub endpoint_id: Option<String>,
     /// Whose event.
     pub wallet_id: WalletId,
-    /// Of which payment; `None` for a test.
+    /// Of which payment; `None` for a test, and where it is about something else.
     pub payment_id: Option<PaymentId>,
     /// Position of the event; 0 for a test.
     pub event_id: i64,
@@ -139,6 +142,8 @@ pub struct Report {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+    /// What it is about if not a payment, as JSON.
+    pub about: Option<String>,
 }
 
 /// A report about to be written.
@@ -157,6 +162,7 @@ pub struct NewReport {
     pub next_at: Time,
     pub created_at: Time,
     pub updated_at: Time,
+    pub about: Option<String>,
 }
 
 /// What came of an attempt to report.

@@ -196,7 +196,9 @@ impl Events {
             if !cursor.seen.insert(event.id) {
                 continue;
             }
-            if let Some(payment) = self.store.payment_find(event.payment_id).await? {
+            // what is about no payment is told to nobody here
+            let Some(payment) = event.payment_id else { continue };
+            if let Some(payment) = self.store.payment_find(payment).await? {
                 self.tell(&Arc::new(Delivery::of(&event, payment)));
             }
         }

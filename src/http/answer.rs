@@ -21,7 +21,6 @@ use crate::backup::Parts;
 #[schema(as = Problem)]
 pub struct ProblemBody {
     /// A text, or a list of `{loc, msg, type}` with each value that is wrong.
-    #[schema(value_type = Object)]
     pub detail: Value,
     /// For programs.
     pub code: String,

@@ -64,7 +64,7 @@ struct LineShape {
     request_type: &'static str,
     request_method: String,
     /// The parameters of path and query, secrets masked.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     request_details: Value,
     /// The request's id, as in the server's log and in the answer.
     request_id: String,

@@ -46,11 +46,8 @@ pub fn routes() -> Vec<Route> {
 
 /// What a browser is asked for.
 #[derive(Serialize, ToSchema)]
-#[serde(transparent)]
-struct Asked {
-    #[schema(value_type = Object)]
-    options: Value,
-}
+#[schema(value_type = Object)]
+struct Asked(Value);
 
 #[derive(Deserialize, ToSchema)]
 struct StartRegistration {
@@ -126,7 +123,7 @@ async fn register_start(
 ) -> Result<Json<Asked>, Problem> {
     let code = totp::code(&request, given.otp_code);
     let options = house.accounts.passkey_register_start(&principal, code.as_deref()).await?;
-    Ok(Json(Asked { options }))
+    Ok(Json(Asked(options)))
 }
 
 async fn register_finish(
@@ -162,7 +159,7 @@ async fn login_start(
     Body(given): Body<StartLogin>,
 ) -> Result<Json<Asked>, Problem> {
     let username = given.username.filter(|name| !name.is_empty());
-    Ok(Json(Asked { options: house.accounts.passkey_login_start(username.as_deref()).await? }))
+    Ok(Json(Asked(house.accounts.passkey_login_start(username.as_deref()).await?)))
 }
 
 async fn login_finish(

@@ -21,7 +21,7 @@ use super::{
     problem::{FieldError, Problem, store_problem},
     route::{Route, route},
 };
-use crate::settings::{SettingsError, table};
+use crate::settings::{Secrecy, SettingsError, table};
 
 /// The funding sources that this server can have, by the names of LNbits.
 const FUNDING_SOURCES: &[&str] = &["FakeWallet"];
@@ -62,7 +62,8 @@ impl PartialSchema for SettingsShape {
                 "object" => Type::Object,
                 _ => Type::String,
             };
-            let kind = match (kind, key.nullable) {
+            // one that is never shown again is null as long as nobody has set it
+            let kind = match (kind, key.nullable || key.secrecy == Secrecy::Secret) {
                 (kind, false) => SchemaType::Type(kind),
                 (kind, true) => SchemaType::Array(vec![kind, Type::Null]),
             };

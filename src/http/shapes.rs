@@ -3,7 +3,13 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, KnownFormat, ObjectBuilder, Ref, RefOr, SchemaFormat,
+        schema::{Schema, Type},
+    },
+};
 
 use crate::{
     accounts::{WalletWithKeys, policy::Sight},
@@ -114,12 +120,41 @@ fn unsealed(extra: &Map<String, Value>, preimage: Option<&str>) -> Option<String
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct PageOf<T> {
     /// The records of this page.
     pub data: Vec<T>,
     /// How many there are on all pages.
     pub total: i64,
+}
+
+/// A page of each kind of record has a name of its own in the document; a derived schema would have one for all.
+impl<T: ToSchema> ToSchema for PageOf<T> {
+    fn name() -> std::borrow::Cow<'static, str> {
+        format!("PageOf{}", T::name()).into()
+    }
+
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        all.push((T::name().into_owned(), T::schema()));
+        T::schemas(all);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for PageOf<T> {
+    fn schema() -> RefOr<Schema> {
+        let count = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .description(Some("How many there are on all pages."));
+        let records = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let page = ObjectBuilder::new()
+            .description(Some("A page of a list."))
+            .property("data", records.description(Some("The records of this page.")))
+            .property("total", count)
+            .required("data")
+            .required("total");
+        page.into()
+    }
 }
 
 /// A wallet with its keys, for its owner.

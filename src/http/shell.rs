@@ -59,7 +59,11 @@ async fn wrapped(
         let (request, _) = request.into_parts();
         return Ok(finish(with_problem(ServiceResponse::new(request, problem.error_response()), &id), &id, began));
     }
-    if let Some(answer) = before_install(&request).await {
+    // Every connection keeps room for what its requests wait for, as long as it is open. This is waited for once in
+    // the server's life: it gets its room when it needs it.
+    if !is_known_installed(&request)
+        && let Some(answer) = Box::pin(before_install(&request)).await
+    {
         let (request, _) = request.into_parts();
         return Ok(finish(with_problem(ServiceResponse::new(request, answer), &id), &id, began));
     }
@@ -72,6 +76,10 @@ async fn wrapped(
     let response = with_problem(next.call(request).await?.map_into_boxed_body(), &id);
     let response = if wants_gzip { compressed(response) } else { response };
     Ok(finish(response, &id, began))
+}
+
+fn is_known_installed(request: &ServiceRequest) -> bool {
+    request.app_data::<Data<House>>().is_some_and(|house| house.accounts.is_known_installed())
 }
 
 /// Until the super user has a name, everything leads to where he gets one; but the server's health can be asked

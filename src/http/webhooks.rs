@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -41,7 +41,9 @@ pub fn routes() -> Vec<Route> {
                 "Has the wallet's events reported to an address; the answer tells the secret, once.\n\
                 Reports are signed in the header `LNbits-Signature: t=<Unix seconds>,v1=<hex>`: HMAC-SHA256 of `<t>.<body>` under the \
                 secret. One that the receiver does not answer with 2xx is repeated for three days, and later ones wait for it. The \
-                body is what `GET /api/v1/events` lists, with the `id` of the event by which a repetition is known.",
+                body is what `GET /api/v1/events` lists, with the `id` of the event by which a repetition is known. \
+                `key_new_address` is told here only: a key that opens the wallet was used from where it was never used before; \
+                `key` says which kind of key, `address` from where (of IPv6 the network).",
             )
             .idempotent(),
         route(Method::GET, "/api/v1/webhooks/{webhook_id}", WalletManage, read).doc("Reads one of them."),
@@ -169,7 +171,7 @@ struct NewWebhook {
     /// What you call it: at most 640 bytes.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     description: Option<String>,
-    /// `payment_received`, `payment_sent`, `payment_failed`, `invoice_expired`, `hold_accepted`; all when absent or empty.
+    /// `payment_received`, `payment_sent`, `payment_failed`, `invoice_expired`, `hold_accepted`, `key_new_address`; all when absent or empty.
     #[serde(default)]
     events: Vec<String>,
     /// The wallet, if you say it here too: it has to be the one that you act on.
@@ -322,7 +324,9 @@ fn events(words: &[String]) -> Result<Vec<EventKind>, Problem> {
 pub fn words(ledger: &Ledger) -> Words {
     let (for_reports, for_payments) = (ledger.clone(), ledger.clone());
     let report = move |report: &Report, payment: Option<Payment>| {
-        json!({
+        let about: Map<String, Value> =
+            report.about.as_deref().and_then(|about| serde_json::from_str(about).ok()).unwrap_or_default();
+        let mut said = json!({
             "id": report.event_id,
             "type": report.kind.as_str(),
             "created_at": report.happened_at.to_string(),
@@ -330,7 +334,11 @@ pub fn words(ledger: &Ledger) -> Words {
             "balance_msat": report.balance_msat.0,
             "payment": payment.map(|payment| PaymentShape::of(payment, &for_reports)),
             "delivery_id": report.id,
-        })
+        });
+        if let Some(said) = said.as_object_mut() {
+            said.extend(about);
+        }
+        said
     };
     let payment = move |payment: Payment| json!(PaymentShape::of(payment, &for_payments));
     Words { report: std::sync::Arc::new(report), payment: std::sync::Arc::new(payment) }

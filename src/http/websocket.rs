@@ -165,7 +165,8 @@ async fn ended(house: &House, leave: &mut Option<Leave>) {
     let Some(leave) = leave else { return std::future::pending().await };
     loop {
         if leave.unsure {
-            match channel(house, &leave.item).await {
+            // boxed, as below: thousands of connections wait here, and hardly one of them ever gets so far
+            match Box::pin(channel(house, &leave.item)).await {
                 Ok(Some((_, channel))) if channel == leave.channel => leave.unsure = false,
                 // the database is not there: nobody's credential can have ended in it, but look again soon
                 Err(problem) if problem.code() == Code::DatabaseUnavailable => rt::time::sleep(LOOK_AGAIN).await,
@@ -184,7 +185,7 @@ async fn next(heard: &mut Option<(About, Ears)>) -> Option<(About, Message, bool
     match heard {
         Some((about, Ears::Live(subscription))) => Some((*about, subscription.next().await?, false)),
         Some((about, Ears::Resumed(feed))) => loop {
-            match feed.next().await {
+            match Box::pin(feed.next()).await {
                 Ok(message) => return Some((*about, message?, true)),
                 Err(error) => {
                     tracing::warn!(%error, "could not read events; trying again");

@@ -28,6 +28,8 @@ use crate::{
 const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 /// Between two writings of when credentials were last used.
 const USES_EVERY: Duration = Duration::from_secs(30);
+/// Between two writings of from where keys were used.
+const PLACES_EVERY: Duration = Duration::from_secs(2);
 /// Before a lost node is called again: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
@@ -120,6 +122,15 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
         work(move || {
             let accounts = accounts.clone();
             async move { accounts.flush_uses().await }
+        }),
+    );
+    let accounts = of.accounts.clone();
+    every(
+        "places of keys",
+        PLACES_EVERY,
+        work(move || {
+            let accounts = accounts.clone();
+            async move { accounts.note_sightings().await }
         }),
     );
     let accounts = of.accounts.clone();

@@ -30,6 +30,7 @@ use crate::{
         link::{Claim as LinkClaim, Link},
         payment::{NewPayment, Scope},
         share::{OpenShare, Share},
+        sighting::Sighting,
         tier::TierOrder,
         tiny::TinyUrl,
         wallet::WalletPatch,
@@ -402,6 +403,9 @@ operations! {
 
     /// Reads the payments of a listing that come after a place, oldest first: the place is a payment's time and number.
     read payment_after(scope: Scope, listing: Listing, after: (Time, PaymentId), most: i64) -> Vec<Payment> = payments::after;
+
+    /// Notes from where keys are used; where that is news, their owners' webhooks are to report it.
+    write key_seen(seen: Vec<Sighting>) -> () = sightings::note;
 
     /// Makes a webhook endpoint, unless its wallet has so many.
     write webhook_create(endpoint: Endpoint, most: i64) -> () = webhooks::create;

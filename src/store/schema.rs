@@ -1,7 +1,9 @@
 //! The tables as the queries see them; the migrations of both databases create exactly these.
 
+mod keys;
 mod lnurl;
 
+pub use keys::key_addresses;
 pub use lnurl::{link_claims, links};
 
 diesel::table! {
@@ -217,11 +219,12 @@ diesel::table! {
     outbox (id) {
         id -> BigInt,
         wallet_id -> Text,
-        payment_id -> BigInt,
+        payment_id -> Nullable<BigInt>,
         kind -> Text,
         balance_msat -> BigInt,
         created_at -> BigInt,
         to_report -> Bool,
+        about -> Nullable<Text>,
     }
 }
 
@@ -259,6 +262,7 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        about -> Nullable<Text>,
     }
 }
 

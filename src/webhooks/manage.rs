@@ -206,6 +206,7 @@ impl Webhooks {
             next_at: now,
             created_at: now,
             updated_at: now,
+            about: None,
         };
         self.add(endpoint, new).await
     }
@@ -234,6 +235,7 @@ impl Webhooks {
             next_at: now,
             created_at: now,
             updated_at: now,
+            about: old.about,
         };
         self.add(endpoint, new).await
     }

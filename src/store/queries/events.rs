@@ -1,6 +1,6 @@
 //! The outbox, from the reading side. It is written where the change is.
 
-use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
+use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
@@ -31,7 +31,7 @@ pub(in crate::store) async fn page(
     most: &i64,
 ) -> Result<Vec<(Event, Payment)>, StoreError> {
     let query = outbox::table
-        .inner_join(payments::table.on(payments::id.eq(outbox::payment_id)))
+        .inner_join(payments::table.on(payments::id.nullable().eq(outbox::payment_id)))
         .filter(outbox::wallet_id.eq(wallet))
         .filter(outbox::id.gt(*after))
         .order(outbox::id)

@@ -26,6 +26,7 @@ mod rows;
 pub(in crate::store) mod sessions;
 pub(in crate::store) mod settings;
 pub(in crate::store) mod shares;
+pub(in crate::store) mod sightings;
 pub(in crate::store) mod stats;
 pub(in crate::store) mod terms;
 pub(in crate::store) mod tiers;

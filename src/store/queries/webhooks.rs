@@ -86,13 +86,13 @@ pub(in crate::store) async fn wallets_to_report(conn: &mut Conn, most: &i64) -> 
 pub(in crate::store) async fn report(conn: &mut Conn, wallet: &WalletId, at: &Time) -> Result<i64, StoreError> {
     lock(conn, wallet).await?;
     let marked = outbox::table
-        .inner_join(payments::table.on(payments::id.eq(outbox::payment_id)))
+        .left_join(payments::table.on(payments::id.nullable().eq(outbox::payment_id)))
         .filter(outbox::wallet_id.eq(wallet))
         .filter(outbox::to_report)
         .order(outbox::id)
         .limit(BATCH);
     let marked: Vec<(Event, Option<String>)> =
-        marked.select((Event::as_select(), payments::webhook)).load(conn).await?;
+        marked.select((Event::as_select(), payments::webhook.nullable())).load(conn).await?;
     let receivers = list(conn, wallet).await?;
     for (event, own) in &marked {
         let wanting = receivers.iter().filter(|endpoint| endpoint.wants(event.kind));
@@ -104,7 +104,7 @@ pub(in crate::store) async fn report(conn: &mut Conn, wallet: &WalletId, at: &Ti
             let new = NewReport {
                 endpoint_id,
                 wallet_id: event.wallet_id.clone(),
-                payment_id: Some(event.payment_id),
+                payment_id: event.payment_id,
                 event_id: event.id,
                 kind: event.kind.into(),
                 balance_msat: event.balance_msat,
@@ -114,6 +114,7 @@ pub(in crate::store) async fn report(conn: &mut Conn, wallet: &WalletId, at: &Ti
                 next_at: *at,
                 created_at: *at,
                 updated_at: *at,
+                about: event.about.clone(),
             };
             new.insert_into(reports::table).execute(conn).await?;
         }
@@ -245,7 +246,7 @@ pub(in crate::store) async fn forget(conn: &mut Conn, before: &Time) -> Result<(
 }
 
 /// Whoever changes the wallet, or reports of it, waits.
-async fn lock(conn: &mut Conn, wallet: &WalletId) -> Result<(), StoreError> {
+pub(super) async fn lock(conn: &mut Conn, wallet: &WalletId) -> Result<(), StoreError> {
     let wallet = wallets::table.find(wallet);
     diesel::update(wallet).set(wallets::updated_at.eq(wallets::updated_at)).execute(conn).await?;
     Ok(())
