@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use satchel::{
     domain::{Msat, webhook::CallbackRules},
     store::types::Receipt,
@@ -434,4 +435,76 @@ async fn s64_webhooks_do_not_reach_where_they_must_not() {
     receiver.wait_for(1).await;
     let log = settled(&wallet, second["id"].as_str().unwrap(), "pending").await;
     assert_eq!(log["data"][0]["state"], "pending");
+}
+
+async fn keys_in_new_hands_are_told(plan: Plan) {
+    let mut plan = open(plan);
+    plan.limits.tiers.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let server = plan.start().await;
+    let receiver = Receiver::start().await;
+    let wallet = server.wallet(1000).await;
+    let to = |path: &str| format!("{}/{path}", receiver.url);
+    webhook(&wallet, json!({ "url": to("keys"), "events": ["key_new_address"] })).await.ok();
+    webhook(&wallet, json!({ "url": to("money"), "events": ["payment_received"] })).await.ok();
+    let from = async |caller: &Caller, address: &str| {
+        let answer = caller.raw(Method::GET, "/api/v1/wallet", None, &[("X-Forwarded-For", address)]).await;
+        assert_eq!(answer.status, 200);
+    };
+    // the first place of a key is no news, nor is the next address of the same network
+    for address in ["203.0.113.1", "203.0.113.1"] {
+        from(&wallet.invoice, address).await;
+    }
+    for address in ["203.0.113.2", "2001:db8:0:1::7", "2001:db8:0:1::8", "203.0.113.1", "203.0.113.2"] {
+        from(&wallet.invoice, address).await;
+    }
+    let calls = receiver.wait_for(2).await;
+    let told: Vec<Value> = calls.iter().map(Call::json).collect();
+    let key = json!({ "kind": "invoice key", "id": null });
+    for (call, address) in told.iter().zip(["203.0.113.2", "2001:db8:0:1::/64"]) {
+        assert_eq!((&call["type"], &call["key"], &call["address"]), (&json!("key_new_address"), &key, &json!(address)));
+        assert_eq!((&call["payment"], &call["balance_msat"]), (&Value::Null, &json!(1_000_000)));
+        assert_eq!(call["wallet_id"], wallet.id.to_string());
+    }
+    assert!(told[0]["id"].as_i64() < told[1]["id"].as_i64(), "{told:?}");
+    // the admin key was used from here to make the webhooks; whoever may only read does not learn from where
+    from(&wallet.admin, "198.51.100.4").await;
+    let told = receiver.wait_for(3).await[2].json();
+    assert_eq!((&told["key"]["kind"], &told["address"]), (&json!("admin key"), &json!("198.51.100.4")));
+    let events = wallet.invoice.get("/api/v1/events").await;
+    assert!(!events.body.to_string().contains("198.51.100.4"), "{}", events.body);
+    assert!(receiver.calls().iter().all(|call| call.path == "/keys"));
+    server.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_used_from_a_new_address_is_told() {
+    keys_in_new_hands_are_told(Plan::sqlite()).await;
+    keys_in_new_hands_are_told(Plan::postgres().await).await;
+}
+
+/// A named key is known by its id; a restart does not forget from where it was used.
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_named_keys_outlive_a_restart() {
+    let mut plan = open(Plan::sqlite());
+    plan.limits.tiers.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let (server, receiver) = (plan.start().await, Receiver::start().await);
+    let owner = server.user("alice").await;
+    let wallet = owner.get("/api/v1/wallets").await.ok()[0]["id"].as_str().unwrap().to_owned();
+    let named = [("X-Wallet-Id", wallet.as_str())];
+    let body = json!({ "url": receiver.url }).to_string().into_bytes();
+    assert_eq!(owner.raw(Method::POST, "/api/v1/webhooks", Some(body), &named).await.status, 201);
+    let order = json!({ "name": "till", "scope": "receive", "expires_at": "2040-01-01T00:00:00Z" });
+    let minted = owner.post("/api/v1/api-keys", order).await.ok();
+    let key = minted["key"].as_str().unwrap();
+    let look = async |server: &Server, address: &str| {
+        let headers = [("X-Forwarded-For", address), named[0]];
+        assert_eq!(server.key(key).raw(Method::GET, "/api/v1/wallet", None, &headers).await.status, 200);
+    };
+    look(&server, "203.0.113.1").await;
+    let server = server.stop().await.start().await;
+    look(&server, "203.0.113.1").await;
+    look(&server, "203.0.113.9").await;
+    let told = receiver.wait_for(1).await[0].json();
+    assert_eq!((&told["address"], &told["key"]["kind"]), (&json!("203.0.113.9"), &json!("API key")));
+    assert_eq!((&told["key"]["id"], &told["wallet_id"]), (&minted["id"], &json!(wallet)));
 }

@@ -39,7 +39,7 @@ async fn s39_one_receipt_told_a_hundred_times_is_credited_once(store: Store) {
     assert_eq!(booked[0].payment.status, Status::Success);
     assert_eq!(balance(&store, &wallet).await, 1010);
     let events = store.event_list(0, 1000).await.unwrap();
-    let gains: Vec<_> = events.iter().filter(|event| event.payment_id == booked[0].payment.id).collect();
+    let gains: Vec<_> = events.iter().filter(|event| event.payment_id == Some(booked[0].payment.id)).collect();
     assert_eq!(
         gains.iter().map(|event| (event.kind, event.balance_msat.0)).collect::<Vec<_>>(),
         [(EventKind::PaymentReceived, 1010)]
