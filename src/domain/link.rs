@@ -54,6 +54,14 @@ pub struct Link {
     pub created_at: Time,
     /// When its owner last changed it.
     pub updated_at: Time,
+    /// The currency in which it asks for money, if not in millisatoshi: its code.
+    pub currency: Option<String>,
+    /// The least at once, in thousandths of the currency's unit; 0 without one.
+    pub min_milli: i64,
+    /// The most at once, likewise.
+    pub max_milli: i64,
+    /// What it asks of its payers ([`super::payer::Wanted`]), as JSON (LUD-18).
+    pub payer_data: String,
 }
 
 /// An invoice that was handed in at a withdraw link.

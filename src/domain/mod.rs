@@ -21,6 +21,7 @@ pub mod link;
 pub mod lnurl;
 pub mod money;
 pub mod names;
+pub mod payer;
 pub mod payment;
 pub mod share;
 pub mod sighting;

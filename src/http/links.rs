@@ -6,8 +6,9 @@ use actix_web::{
     web::{Data, Json},
 };
 use reqwest::Url;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     lnurl::reached,
     permission::{Caller, WalletCaller, WalletSend},
     problem::{Code, Problem},
+    rates,
     route::{Route, route},
     totp,
 };
@@ -25,10 +27,12 @@ use crate::{
     accounts::policy::Family,
     domain::{
         Msat, Time,
+        fiat::{decimal, number},
         link::{Link, LinkKind},
+        payer::Wanted,
         tier::Capability,
     },
-    links::{Change, LinkError, New},
+    links::{Change, Least, LinkError, New},
     lnurl::code,
 };
 
@@ -59,10 +63,23 @@ struct LinkShape {
     /// `pay` or `withdraw`.
     kind: &'static str,
     title: String,
-    min_msat: i64,
-    max_msat: i64,
+    /// The least at once; null where it asks for a currency.
+    min_msat: Option<i64>,
+    /// The most at once; null where it asks for a currency.
+    max_msat: Option<i64>,
+    /// The code of the currency that it asks for.
+    currency: Option<String>,
+    /// The least at once, in that currency.
+    #[schema(value_type = Option<f64>)]
+    min: Option<Value>,
+    /// The most at once, in that currency.
+    #[schema(value_type = Option<f64>)]
+    max: Option<Value>,
     /// The longest comment of a payer, in characters.
     comment_max: i64,
+    /// What it asks of its payers (LUD-18).
+    #[schema(value_type = Object)]
+    payer_data: Map<String, Value>,
     success_message: Option<String>,
     success_url: Option<String>,
     webhook: Option<String>,
@@ -92,6 +109,9 @@ impl LinkShape {
             LinkKind::Withdraw => ("withdraw", "lnurlw"),
         };
         let url = format!("{base}/api/v1/lnurl/{path}/{}", link.id);
+        let in_fiat = link.currency.is_some();
+        let in_msat = |msat: Msat| (!in_fiat).then_some(msat.0);
+        let in_currency = |milli: i64| in_fiat.then(|| number(Decimal::new(milli, 3)));
         Self {
             lnurl: code::encode(&url),
             link: Url::parse(&url).ok().map(|url| code::with_scheme(scheme, &url)),
@@ -100,8 +120,12 @@ impl LinkShape {
             wallet_id: link.wallet_id.to_string(),
             kind: link.kind.as_str(),
             title: link.title,
-            min_msat: link.min_msat.0,
-            max_msat: link.max_msat.0,
+            min_msat: in_msat(link.min_msat),
+            max_msat: in_msat(link.max_msat),
+            min: in_currency(link.min_milli),
+            max: in_currency(link.max_milli),
+            currency: link.currency,
+            payer_data: Wanted::stored(&link.payer_data).words(),
             comment_max: link.comment_max,
             success_message: link.success_message,
             success_url: link.success_url,
@@ -122,10 +146,13 @@ struct NewLink {
     /// `pay` or `withdraw`.
     #[serde(deserialize_with = "lenient::text")]
     kind: String,
-    /// The least at once, in millisatoshi.
+    /// The least at once, in millisatoshi; or else `currency` and `min`.
     #[serde(default, deserialize_with = "lenient::opt_natural")]
-    #[schema(required)]
     min_msat: Option<i64>,
+    /// Of a pay link: the currency that it asks for, one of `GET /api/v1/currencies`. What that is in satoshi is found
+    /// out when somebody opens the link; the payment keeps the rate.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    currency: Option<String>,
     #[serde(flatten)]
     rest: ChangeLink,
 }
@@ -138,6 +165,19 @@ struct ChangeLink {
     /// The most at once, in millisatoshi; as much as the least when a link is made without.
     #[serde(default, deserialize_with = "lenient::opt_natural")]
     max_msat: Option<i64>,
+    /// Of a link that asks for a currency: the least at once, with three decimals at most.
+    #[serde(default, deserialize_with = "lenient::opt_amount")]
+    #[schema(value_type = Option<f64>)]
+    min: Option<Value>,
+    /// Of a link that asks for a currency: the most at once; as much as the least when a link is made without.
+    #[serde(default, deserialize_with = "lenient::opt_amount")]
+    #[schema(value_type = Option<f64>)]
+    max: Option<Value>,
+    /// Of a pay link: what it asks of its payers (LUD-18), each `optional` or `mandatory`: `name`, `email`,
+    /// `identifier` (an address to reach or pay them), `pubkey`. What they tell is in the payment's `extra.payer_data`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    payer_data: Option<Map<String, Value>>,
     /// Of a pay link: the longest comment, in characters, 799 at most.
     #[serde(default, deserialize_with = "lenient::opt_natural")]
     comment_max: Option<i64>,
@@ -194,9 +234,18 @@ async fn create(
     confirmed(&house, &caller, &request, kind, &new.rest, (Msat(new.min_msat.unwrap_or(0)), 1)).await?;
     let (host, base) = reached(&request, &house);
     let rest = change_of(&house, &caller, new.rest, &host)?;
-    let min =
-        new.min_msat.map(Msat).ok_or_else(|| Problem::field("min_msat", "field required", "value_error.missing"))?;
-    let link = house.links.create(New { wallet: caller.wallet.id.clone(), kind, min, rest }).await?;
+    let currency = new.currency.filter(|code| !code.is_empty()).map(|code| rates::named(&house, &code)).transpose()?;
+    let missing = |field| Problem::field(field, "field required", "value_error.missing");
+    let least = match (currency, new.min_msat, rest.min_milli) {
+        (Some(currency), None, Some(least)) => Least::Fiat(currency, least),
+        (Some(_), None, None) => return Err(missing("min")),
+        (Some(_), Some(_), _) => {
+            return Err(Problem::field("min_msat", "not together with a currency: say min", "value_error"));
+        }
+        (None, Some(least), _) => Least::Msat(Msat(least)),
+        (None, None, _) => return Err(missing("min_msat")),
+    };
+    let link = house.links.create(New { wallet: caller.wallet.id.clone(), kind, least, rest }).await?;
     Ok(Created(LinkShape::of(link, &base)))
 }
 
@@ -281,10 +330,14 @@ fn change_of(house: &House, caller: &WalletCaller, asked: ChangeLink, host: &str
     let until = asked.open_until.filter(|text| !text.is_empty()).map(|text| {
         Time::parse(&text).ok_or_else(|| Problem::field("open_until", "not a moment in time", "value_error"))
     });
+    let wanted = asked.payer_data.as_ref().map(Wanted::read).transpose();
     Ok(Change {
         title: asked.title,
         min: None,
         max: asked.max_msat.map(Msat),
+        min_milli: milli("min", asked.min.as_ref())?,
+        max_milli: milli("max", asked.max.as_ref())?,
+        payer_data: wanted.map_err(|wrong| Problem::field("payer_data", &wrong, "value_error"))?,
         comment_max: asked.comment_max,
         success_message: asked.success_message,
         success_url: asked.success_url,
@@ -296,6 +349,15 @@ fn change_of(house: &House, caller: &WalletCaller, asked: ChangeLink, host: &str
     })
 }
 
+/// Thousandths of a unit.
+fn milli(name: &str, amount: Option<&Value>) -> Result<Option<i64>, Problem> {
+    let Some(amount) = amount.filter(|amount| !amount.is_null()) else { return Ok(None) };
+    let milli = decimal(amount).and_then(|amount| amount.checked_mul(Decimal::ONE_THOUSAND));
+    let milli = milli.filter(Decimal::is_integer).and_then(|milli| milli.to_i64()).filter(|milli| *milli > 0);
+    let wrong = || Problem::field(name, "a number above 0 with three decimals at most", "value_error");
+    milli.map(Some).ok_or_else(wrong)
+}
+
 impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         let text = error.to_string();
@@ -303,6 +365,7 @@ impl From<LinkError> for Problem {
             LinkError::Missing => Self::new(Code::NotFound, text),
             LinkError::Invalid(_) | LinkError::Webhook(_) => Self::invalid(text),
             LinkError::Changed => Self::new(Code::InvalidRequest, text),
+            LinkError::NoRate(error) => error.into(),
             LinkError::Ledger(error) => error.into(),
             LinkError::Store(error) => super::unavailable(error),
         }

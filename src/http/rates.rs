@@ -109,7 +109,7 @@ fn allowed(house: &House, code: &str) -> Option<Currency> {
     (allowed.is_empty() || allowed.contains(currency.code())).then_some(currency)
 }
 
-fn named(house: &House, code: &str) -> Result<Currency, Problem> {
+pub(super) fn named(house: &House, code: &str) -> Result<Currency, Problem> {
     let unknown = || {
         let shown: String = code.trim().to_uppercase().chars().take(10).collect();
         Problem::invalid(format!("Currency '{shown}' not allowed."))

@@ -1,11 +1,15 @@
 //! Links, as their owners see them: making, changing and forgetting them.
 
+use serde_json::Value;
+
 use super::{LinkError, Links};
 use crate::{
     domain::{
         Msat, Time, WalletId,
+        fiat::Currency,
         ids::to_hex,
         link::{Link, LinkKind},
+        payer::Wanted,
     },
     outbound::check_callback,
     store::{Refusal, StoreError},
@@ -24,6 +28,18 @@ const COMMENT_MAX: i64 = 799;
 /// The longest rest between two uses, in seconds: a year.
 const PAUSE_MAX: i64 = 366 * 24 * 3600;
 
+/// The most that a link asks for, in thousandths of its currency's unit.
+const MILLI_MAX: i64 = 1_000_000_000_000_000;
+
+/// The least that goes by a link at once.
+#[derive(Debug, Clone, Copy)]
+pub enum Least {
+    /// So much.
+    Msat(Msat),
+    /// As much as so many thousandths of a currency's unit are worth at that moment.
+    Fiat(Currency, i64),
+}
+
 /// A link about to be made.
 #[derive(Debug, Clone)]
 pub struct New {
@@ -32,7 +48,7 @@ pub struct New {
     /// Which way.
     pub kind: LinkKind,
     /// The least at once.
-    pub min: Msat,
+    pub least: Least,
     /// The rest of it; what is `None` has its default.
     pub rest: Change,
 }
@@ -46,6 +62,12 @@ pub struct Change {
     pub min: Option<Msat>,
     /// The most at once.
     pub max: Option<Msat>,
+    /// The least at once, in thousandths of its currency's unit.
+    pub min_milli: Option<i64>,
+    /// The most at once, likewise.
+    pub max_milli: Option<i64>,
+    /// What it asks of its payers.
+    pub payer_data: Option<Wanted>,
     /// The longest comment.
     pub comment_max: Option<i64>,
     /// What a payer is told; empty for nothing.
@@ -71,13 +93,17 @@ impl Links {
     /// When it makes no sense, or the wallet has too many.
     pub async fn create(&self, new: New) -> Result<Link, LinkError> {
         let now = self.clock.now();
+        let (min_msat, currency, min_milli) = match new.least {
+            Least::Msat(least) => (least, None, 0),
+            Least::Fiat(currency, milli) => (Msat(1), Some(currency.code().to_owned()), milli),
+        };
         let blank = Link {
             id: to_hex(&self.clock.bytes::<16>()),
             wallet_id: new.wallet,
             kind: new.kind,
             title: String::new(),
-            min_msat: new.min,
-            max_msat: new.min,
+            min_msat,
+            max_msat: if currency.is_some() { Msat::MAX } else { min_msat },
             comment_max: 0,
             success_message: None,
             success_url: None,
@@ -90,6 +116,10 @@ impl Links {
             enabled: true,
             created_at: now,
             updated_at: now,
+            currency,
+            min_milli,
+            max_milli: min_milli,
+            payer_data: "{}".to_owned(),
         };
         let link = self.checked(changed(blank, new.rest))?;
         match self.store.link_create(link.clone(), MOST).await {
@@ -151,6 +181,13 @@ impl Links {
         if link.min_msat <= Msat::ZERO || link.max_msat < link.min_msat || link.max_msat > Msat::MAX {
             return wrong("min_msat and max_msat: at least 1, and the most no less than the least.".to_owned());
         }
+        if link.currency.is_some() && (link.min_msat, link.max_msat) != (Msat(1), Msat::MAX) {
+            return wrong("min_msat and max_msat: this link asks for a currency; say min and max.".to_owned());
+        }
+        let least = i64::from(link.currency.is_some());
+        if link.min_milli < least || link.max_milli < link.min_milli || link.max_milli > least * MILLI_MAX {
+            return wrong("min and max: of a currency, more than 0, and the most no less than the least.".to_owned());
+        }
         if !(0..=COMMENT_MAX).contains(&link.comment_max) {
             return wrong(format!("comment_max: 0 to {COMMENT_MAX}."));
         }
@@ -167,6 +204,9 @@ impl Links {
                 }
                 if link.comment_max > 0 || link.success_url.is_some() || link.success_message.is_some() {
                     return wrong("comments and what happens after a payment belong to pay links.".to_owned());
+                }
+                if link.currency.is_some() || !Wanted::stored(&link.payer_data).is_empty() {
+                    return wrong("currency and payer_data belong to pay links.".to_owned());
                 }
                 if link.webhook.is_some() {
                     return wrong(
@@ -191,6 +231,8 @@ impl Links {
 fn changed(link: Link, change: Change) -> Link {
     let text = |new: Option<String>, old: Option<String>| new.or(old).filter(|text| !text.is_empty());
     let min_msat = change.min.unwrap_or(link.min_msat);
+    // one price stays one price
+    let is_fixed = link.min_milli == link.max_milli;
     Link {
         title: change.title.unwrap_or(link.title),
         min_msat,
@@ -202,6 +244,9 @@ fn changed(link: Link, change: Change) -> Link {
         uses: change.uses.unwrap_or(link.uses),
         pause_seconds: change.pause_seconds.unwrap_or(link.pause_seconds),
         open_until: change.open_until.or(link.open_until),
+        min_milli: change.min_milli.unwrap_or(link.min_milli),
+        max_milli: change.max_milli.or(change.min_milli.filter(|_| is_fixed)).unwrap_or(link.max_milli),
+        payer_data: change.payer_data.map_or(link.payer_data, |wanted| Value::Object(wanted.words()).to_string()),
         enabled: change.enabled.unwrap_or(link.enabled),
         ..link
     }

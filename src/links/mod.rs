@@ -13,8 +13,8 @@ mod offers;
 
 use std::sync::Arc;
 
-pub use manage::{Change, New};
-pub use offers::{PAY_LINK, Success, metadata};
+pub use manage::{Change, Least, New};
+pub use offers::{Offer, PAY_LINK, Success, Told, metadata};
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     domain::link::Link,
     ledger::{Ledger, LedgerError},
     outbound::NotAllowed,
+    rates::NoRate,
     store::{Store, StoreError},
     vault::Vault,
 };
@@ -55,6 +56,9 @@ pub enum LinkError {
     /// Somebody else changed it at the same moment.
     #[error("The link was changed meanwhile; read it again.")]
     Changed,
+    /// Nobody knows what its currency costs now.
+    #[error(transparent)]
+    NoRate(#[from] NoRate),
     /// No invoice can be made now.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

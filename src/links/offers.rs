@@ -1,12 +1,14 @@
 //! Pay links, as payers see them.
 
-use sha2::{Digest, Sha256};
+use rust_decimal::Decimal;
 
 use super::{LinkError, Links};
 use crate::{
     domain::{
         Msat, Payment, Time,
+        fiat::{Asked, Currency, Quote},
         link::{Link, LinkKind},
+        payer::{Wanted, commitment},
         payment::Annotations,
     },
     ledger::InvoiceRequest,
@@ -14,6 +16,31 @@ use crate::{
 
 /// What marks the invoices.
 pub const PAY_LINK: &str = "pay_link";
+/// Between an offer and the payer's answer the rate moves: a 50th more or less than a price is the price. That is what
+/// bitcoin moves in a rough hour, and no more than card companies take.
+const TOLERANCE: i64 = 50;
+
+/// What can be paid by a link at this moment.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The link.
+    pub link: Link,
+    /// The least.
+    pub min: Msat,
+    /// The most.
+    pub max: Msat,
+    /// What the link's currency costs, if it has one.
+    quote: Option<Quote>,
+}
+
+/// What a payer tells with his payment.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// A comment (LUD-12).
+    pub comment: Option<String>,
+    /// Who he is, as JSON, to the letter (LUD-18).
+    pub payer_data: Option<String>,
+}
 
 /// What a payer is shown when he has paid (LUD-09).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +56,7 @@ impl Links {
     ///
     /// # Errors
     /// When there is no such link, or it does not work now.
-    pub async fn payable(&self, id: &str) -> Result<Link, LinkError> {
+    pub async fn payable(&self, id: &str) -> Result<Offer, LinkError> {
         let found = self.store.link_find(id.to_owned()).await?;
         let link = found.filter(|link| link.kind == LinkKind::Pay).ok_or(LinkError::Missing)?;
         let over = |now: Time| link.open_until.is_some_and(|until| until <= now);
@@ -37,20 +64,28 @@ impl Links {
             return Err(LinkError::Invalid("This link is switched off, or has ended.".to_owned()));
         }
         self.has_owner(&link).await?;
-        Ok(link)
+        let Some(code) = &link.currency else {
+            return Ok(Offer { min: link.min_msat, max: link.max_msat, quote: None, link });
+        };
+        let quote = self.ledger.rates().price(Currency::parse(code).ok_or(LinkError::Missing)?).await?;
+        let (min, max) = (in_msat(quote, link.min_milli)?, in_msat(quote, link.max_milli)?);
+        Ok(Offer { min, max, quote: Some(quote), link })
     }
 
     /// Has the wallet issue an invoice for a payer.
     ///
     /// # Errors
     /// When the link does not allow such a payment, or no invoice can be made now.
-    pub async fn invoice(&self, id: &str, amount: Msat, comment: Option<String>) -> Result<(Link, Payment), LinkError> {
-        let link = self.payable(id).await?;
-        if amount < link.min_msat || amount > link.max_msat {
-            let text = format!("Between {} and {} can be paid.", link.min_msat, link.max_msat);
-            return Err(LinkError::Invalid(text));
+    pub async fn invoice(&self, id: &str, amount: Msat, told: Told) -> Result<(Link, Payment), LinkError> {
+        let offer = self.payable(id).await?;
+        if !offer.takes(amount) {
+            return Err(LinkError::Invalid(format!("Between {} and {} can be paid.", offer.min, offer.max)));
         }
-        let comment = comment.filter(|comment| !comment.is_empty());
+        let (asked, link) = (offer.asked(amount), offer.link);
+        let payer_data = told.payer_data.filter(|told| !told.is_empty());
+        let payer = Wanted::stored(&link.payer_data).accept(payer_data.as_deref());
+        let payer = payer.map_err(|wrong| LinkError::Invalid(format!("payerdata: {wrong}.")))?;
+        let comment = told.comment.filter(|comment| !comment.is_empty());
         let length = comment.as_ref().map_or(0, |comment| comment.chars().count());
         if i64::try_from(length).is_ok_and(|length| length > link.comment_max) {
             return Err(LinkError::Invalid(format!("A comment has {} characters at most.", link.comment_max)));
@@ -61,19 +96,43 @@ impl Links {
         if let Some(comment) = comment {
             extra.insert("comment".into(), comment.into());
         }
+        if !payer.is_empty() {
+            extra.insert("payer_data".into(), payer.into());
+        }
         let order = InvoiceRequest {
             wallet: link.wallet_id.clone(),
             amount,
             hold: None,
             memo: Some(link.title.clone()),
-            description_hash: Some(Sha256::digest(metadata(&link).as_bytes()).into()),
+            description_hash: Some(commitment(&metadata(&link), payer_data.as_deref())),
             expiry_seconds: None,
-            annotations: Annotations { extra, webhook: link.webhook.clone(), ..Annotations::default() },
+            annotations: Annotations { extra, asked, webhook: link.webhook.clone(), ..Annotations::default() },
             once: None,
         };
         let payment = self.ledger.create_invoice(order).await?;
         Ok((link, payment))
     }
+}
+
+impl Offer {
+    fn takes(&self, amount: Msat) -> bool {
+        let slack = |of: Msat| if self.quote.is_some() { of.0 / TOLERANCE } else { 0 };
+        (self.min.0 - slack(self.min)..=self.max.0.saturating_add(slack(self.max))).contains(&amount.0)
+    }
+
+    /// What of the link's currency this amount is for: its price, where it has one.
+    fn asked(&self, amount: Msat) -> Option<Asked> {
+        let quote = self.quote?;
+        let (min, max) = (self.link.min_milli, self.link.max_milli);
+        let price = if min == max { Decimal::new(min, 3) } else { quote.price.value(amount) };
+        Some(Asked { quote, amount: price })
+    }
+}
+
+fn in_msat(quote: Quote, milli: i64) -> Result<Msat, LinkError> {
+    let msat = quote.price.sat(Decimal::new(milli, 3)).and_then(Msat::from_sat).filter(|msat| !msat.is_zero());
+    let text = || format!("What it costs in {} is not between one satoshi and all there are.", quote.currency);
+    msat.ok_or_else(|| LinkError::Invalid(text()))
 }
 
 /// The metadata, to the letter: an invoice commits to its hash.

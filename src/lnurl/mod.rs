@@ -17,7 +17,7 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 
 pub use login::Key;
-pub use pay::{Offer, Order};
+pub use pay::{Offer, Order, Saying};
 
 use crate::{outbound::Outbound, settings::Settings};
 

@@ -1,11 +1,14 @@
-//! Paying what a service offers (LUD-06), with a comment (LUD-12) and what it says afterwards (LUD-09, LUD-10).
+//! Paying what a service offers (LUD-06), with a comment (LUD-12), with what it asks of its payers (LUD-18) and what it
+//! says afterwards (LUD-09, LUD-10).
 
 use reqwest::Url;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::{Lnurl, LnurlError, callback, code, fetch};
-use crate::domain::{Msat, bolt11};
+use crate::domain::{
+    Msat, bolt11,
+    payer::{Wanted, commitment},
+};
 use lightning_invoice::Bolt11InvoiceDescriptionRef;
 
 /// The longest success action that is kept, in bytes of JSON.
@@ -21,6 +24,17 @@ pub struct Offer {
     /// In plain words.
     text: String,
     comment_max: usize,
+    /// What it asks of the payer (LUD-18), or the name of something that it insists on and that nobody here tells.
+    payer: Result<Wanted, String>,
+}
+
+/// What the payer says with his payment.
+#[derive(Debug, Clone, Copy)]
+pub struct Saying<'a> {
+    /// A comment (LUD-12).
+    pub comment: Option<&'a str>,
+    /// What he is ready to tell of himself (LUD-18), by its names there. Nothing is told that is not asked for.
+    pub payer: &'a Map<String, Value>,
 }
 
 /// An invoice that a service issued, checked and not paid yet.
@@ -65,11 +79,21 @@ impl Offer {
             metadata: metadata.to_owned(),
             text: text.ok_or_else(invalid)?,
             comment_max: usize::try_from(comment_max).unwrap_or(usize::MAX),
+            payer: Wanted::offered(offer.get("payerData")),
         })
     }
 
+    /// What the service is told of the payer, as JSON.
+    fn told(&self, ready: &Map<String, Value>) -> Result<Option<String>, LnurlError> {
+        let wanted = self.payer.as_ref().map_err(|name| {
+            LnurlError(format!("This service insists on {name:?} of its payers, which cannot be told from here."))
+        })?;
+        let text = |wrong| LnurlError(format!("This service asks who pays, in payer_data: {wrong}."));
+        wanted.told(ready).map_err(text)
+    }
+
     /// Where the invoice is asked for, once amount and comment were found to fit.
-    fn question(&self, amount: Msat, comment: Option<&str>) -> Result<Url, LnurlError> {
+    fn question(&self, amount: Msat, comment: Option<&str>, told: Option<&str>) -> Result<Url, LnurlError> {
         if amount < self.min || amount > self.max {
             let (amount, min, max) = (amount.0, self.min.0, self.max.0);
             return Err(LnurlError(format!("Amount {amount} not in range {min} - {max}")));
@@ -84,11 +108,14 @@ impl Offer {
             }
             url.query_pairs_mut().append_pair("comment", comment);
         }
+        if let Some(told) = told {
+            url.query_pairs_mut().append_pair("payerdata", told);
+        }
         Ok(url)
     }
 
     /// Reads the invoice, and whether it is what was asked for.
-    fn accept(&self, answer: &Map<String, Value>, amount: Msat) -> Result<Order, LnurlError> {
+    fn accept(&self, answer: &Map<String, Value>, amount: Msat, told: Option<&str>) -> Result<Order, LnurlError> {
         let invalid = || LnurlError("Invalid invoice in LNURL response.".to_owned());
         let pr = answer.get("pr").and_then(Value::as_str).ok_or_else(invalid)?;
         let invoice = bolt11::parse(pr).map_err(|_| invalid())?;
@@ -98,7 +125,7 @@ impl Offer {
         // services that put a plain description into the invoice are many; one that commits must commit to this
         if let Bolt11InvoiceDescriptionRef::Hash(hash) = invoice.parsed.description() {
             let committed: &[u8] = hash.0.as_ref();
-            if committed != Sha256::digest(self.metadata.as_bytes()).as_slice() {
+            if committed != commitment(&self.metadata, told) {
                 return Err(LnurlError("LNURL service returned an invoice for another description.".to_owned()));
             }
         }
@@ -141,10 +168,12 @@ impl Lnurl {
     /// Has the service issue an invoice over exactly this amount.
     ///
     /// # Errors
-    /// When amount or comment do not fit the offer, or the invoice is not what was asked for.
-    pub async fn order(&self, offer: &Offer, amount: Msat, comment: Option<&str>) -> Result<Order, LnurlError> {
-        let url = offer.question(amount, comment.filter(|comment| !comment.is_empty()))?;
-        offer.accept(&self.fetch(&url, fetch::CALLBACK_WAIT).await?, amount)
+    /// When amount or comment do not fit the offer, it asks more of the payer than he tells, or the invoice is not what
+    /// was asked for.
+    pub async fn order(&self, offer: &Offer, amount: Msat, says: Saying<'_>) -> Result<Order, LnurlError> {
+        let told = offer.told(says.payer)?;
+        let url = offer.question(amount, says.comment.filter(|comment| !comment.is_empty()), told.as_deref())?;
+        offer.accept(&self.fetch(&url, fetch::CALLBACK_WAIT).await?, amount, told.as_deref())
     }
 }
 
@@ -167,7 +196,8 @@ mod tests {
     #[test]
     fn amount_and_comment_must_fit_the_offer() {
         let offer = offer(json!({})).unwrap();
-        let url = |amount, comment| offer.question(Msat(amount), comment).map(String::from).map_err(|error| error.0);
+        let url =
+            |amount, comment| offer.question(Msat(amount), comment, None).map(String::from).map_err(|error| error.0);
         assert_eq!(url(1000, None).as_deref(), Ok("https://service.com/cb?id=1&amount=1000"));
         assert_eq!(url(5000, Some("é&b")).as_deref(), Ok("https://service.com/cb?id=1&amount=5000&comment=%C3%A9%26b"));
         assert_eq!(url(999, None).unwrap_err(), "Amount 999 not in range 1000 - 5000");

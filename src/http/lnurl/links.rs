@@ -1,4 +1,4 @@
-//! Links of wallets here, as those see them who have one: LUD-03, LUD-06, LUD-09, LUD-12 and LUD-21.
+//! Links of wallets here, as those see them who have one: LUD-03, LUD-06, LUD-09, LUD-12, LUD-18 and LUD-21.
 //!
 //! What is wrong is said with status 200 and `status: ERROR`, as wallets expect it.
 
@@ -23,9 +23,9 @@ use super::{
     served::{reached, wrong},
 };
 use crate::{
-    domain::Msat,
+    domain::{Msat, payer::Wanted},
     ledger::LedgerError,
-    links::{LinkError, Success, metadata},
+    links::{LinkError, Offer, Success, Told, metadata},
 };
 
 pub fn routes() -> Vec<Route> {
@@ -49,6 +49,9 @@ struct ToPay {
     /// For the payee.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     comment: Option<String>,
+    /// Who pays, as far as the link asks: a JSON object (LUD-18).
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    payerdata: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -67,19 +70,23 @@ async fn offer(
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<Value>, Problem> {
-    let link = match house.links.payable(&id).await {
-        Ok(link) => link,
+    let Offer { link, min, max, .. } = match house.links.payable(&id).await {
+        Ok(offer) => offer,
         Err(error) => return told(error),
     };
     let (_, base) = reached(&request, &house);
-    Ok(Json(json!({
+    let mut offer = json!({
         "tag": "payRequest",
         "callback": format!("{base}/api/v1/lnurl/pay/{}/cb", link.id),
-        "minSendable": link.min_msat.0,
-        "maxSendable": link.max_msat.0,
+        "minSendable": min.0,
+        "maxSendable": max.0,
         "metadata": metadata(&link),
         "commentAllowed": link.comment_max,
-    })))
+    });
+    if let (Some(offer), Some(asked)) = (offer.as_object_mut(), Wanted::stored(&link.payer_data).offer()) {
+        offer.insert("payerData".to_owned(), asked);
+    }
+    Ok(Json(offer))
 }
 
 async fn invoice(
@@ -89,7 +96,8 @@ async fn invoice(
     PathPart(id): PathPart<String>,
     Params(asked): Params<ToPay>,
 ) -> Result<Json<Value>, Problem> {
-    let (link, payment) = match house.links.invoice(&id, Msat(asked.amount), asked.comment).await {
+    let told_with = Told { comment: asked.comment, payer_data: asked.payerdata };
+    let (link, payment) = match house.links.invoice(&id, Msat(asked.amount), told_with).await {
         Ok(made) => made,
         Err(error) => return told(error),
     };

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     domain::{Msat, fiat::Asked, payment::Annotations},
     ledger::PayRequest,
-    lnurl::{LnurlError, Offer},
+    lnurl::{LnurlError, Offer, Saying},
 };
 
 pub fn routes() -> Vec<Route> {
@@ -83,6 +83,11 @@ struct PayLnurl {
     /// `sat`, or one of `GET /api/v1/currencies`; whole satoshi are paid then, rounded down.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     unit: Option<String>,
+    /// Who pays, for services that ask (LUD-18): `name`, `email`, `identifier`, `pubkey`. Nothing is told that is not
+    /// asked for.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    payer_data: Option<Map<String, Value>>,
     /// Taken and not used.
     #[serde(default, deserialize_with = "lenient::opt_text", rename = "internal_memo")]
     _internal_memo: Option<String>,
@@ -131,7 +136,9 @@ async fn pay(
         (None, None) => return Err(Problem::invalid("Missing LNURL or LnurlPayResponse data.")),
     };
     let comment = asked.comment.filter(|comment| !comment.is_empty());
-    let order = house.lnurl.order(&offer, amount, comment.as_deref()).await?;
+    let payer = asked.payer_data.unwrap_or_default();
+    let says = Saying { comment: comment.as_deref(), payer: &payer };
+    let order = house.lnurl.order(&offer, amount, says).await?;
     let lasting = asked.lnurl.filter(|_| order.lasting && caller.wallet.through.is_none());
     let code = totp::code(&request, None);
     house.accounts.confirm_payment(&caller.principal, || Some(amount), code.as_deref()).await?;

@@ -56,6 +56,9 @@ pub(in crate::store) async fn update(conn: &mut Conn, link: &Link, read: &Time) 
             links::open_until.eq(link.open_until),
             links::enabled.eq(link.enabled),
             links::updated_at.eq(link.updated_at),
+            links::min_milli.eq(link.min_milli),
+            links::max_milli.eq(link.max_milli),
+            links::payer_data.eq(&link.payer_data),
         ))
         .execute(conn)
         .await?;

@@ -20,6 +20,10 @@ diesel::table! {
         enabled -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        currency -> Nullable<Text>,
+        min_milli -> BigInt,
+        max_milli -> BigInt,
+        payer_data -> Text,
     }
 }
 
