@@ -23,6 +23,7 @@ pub mod money;
 pub mod names;
 pub mod payer;
 pub mod payment;
+pub mod push;
 pub mod share;
 pub mod sighting;
 pub mod tier;

@@ -29,6 +29,7 @@ use crate::{
         limits::Terms,
         link::{Claim as LinkClaim, Link},
         payment::{NewPayment, Scope},
+        push::{Push, Subscription},
         share::{OpenShare, Share},
         sighting::Sighting,
         tier::TierOrder,
@@ -435,6 +436,21 @@ operations! {
     read webhook_report_find(endpoint: String, id: i64) -> Option<Report> = webhooks::report_find;
     /// Forgets reports that were over before this.
     write webhook_forget(before: Time) -> () = webhooks::forget;
+
+    /// Has a browser told of an account's payments, unless the account has so many.
+    write push_subscribe(new: Subscription, most: i64) -> () = push::subscribe;
+    /// Has it told no more; answers how many subscriptions that were.
+    write push_unsubscribe(endpoint: String, account: AccountId) -> i64 = push::unsubscribe;
+    /// Does any browser want to be told?
+    read push_any() -> bool = push::any;
+    /// Writes down what browsers are to be told, but of nothing that is older; true when there may be more.
+    write push_plan(now: Time, since: Time) -> bool = push::plan;
+    /// Reads what is to be sent to browsers now.
+    read push_due(now: Time, most: i64) -> Vec<(Push, Subscription, Payment, Wallet)> = push::due;
+    /// Takes a message for an attempt; false when somebody else did.
+    write push_lease(id: i64, attempts: i64, now: Time, until: Time) -> bool = push::lease;
+    /// Notes an attempt, and when the next one is if there is one.
+    write push_attempted(id: i64, again: Option<Time>) -> () = push::attempted;
 
     /// Makes a short name, unless its wallet has so many.
     write tiny_create(url: TinyUrl, most: i64) -> () = keepsakes::tiny_create;

@@ -2,9 +2,11 @@
 
 mod keys;
 mod lnurl;
+mod push;
 
 pub use keys::key_addresses;
 pub use lnurl::{link_claims, links};
+pub use push::{push_messages, push_subscriptions};
 
 diesel::table! {
     accounts (id) {
@@ -415,7 +417,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     tier_orders,
     webhook_endpoints,
     webhook_deliveries,
-    hold_invoices
+    hold_invoices,
+    push_subscriptions,
+    push_messages
 );
 
 diesel::table! {

@@ -304,6 +304,119 @@ async fn anybody_pays_by_a_pay_link_on_postgres() {
     anybody_pays_by_a_pay_link(Plan::postgres().await).await;
 }
 
+/// LUD-18: a link asks who pays; the invoice commits to the answer, and the payee reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_asks_who_pays() {
+    let mut plan = Plan::sqlite();
+    plan.limits.lnurl.allow_private = true;
+    let server = plan.start().await;
+    let (payer, payee) = (server.wallet(100).await, server.wallet(0).await);
+    let asked = json!({ "name": "optional", "email": "mandatory" });
+    let order = json!({ "kind": "pay", "title": "ticket", "min_msat": 1000, "max_msat": 9000, "payer_data": asked });
+    let link = made(&payee, order).await;
+    assert_eq!(link["payer_data"], asked);
+    let offer = open(&server, link["url"].as_str().unwrap()).await;
+    assert_eq!(offer["payerData"], json!({ "name": { "mandatory": false }, "email": { "mandatory": true } }));
+    let callback = offer["callback"].as_str().unwrap();
+    for (told, why) in [
+        ("", "payerdata: email is required."),
+        ("&payerdata=%7B%7D", "payerdata: email is required."),
+        ("&payerdata=%7B%22email%22%3A%22nobody%22%7D", "payerdata: email is not one."),
+        ("&payerdata=%7B%22email%22%3A%22a@b%22%2C%22age%22%3A%227%22%7D", "payerdata: \"age\" is not asked for."),
+        ("&payerdata=nonsense", "payerdata: not a JSON object."),
+    ] {
+        assert_eq!(open(&server, &format!("{callback}?amount=1000{told}")).await["reason"], why, "{told}");
+    }
+    let issued = open(&server, &format!("{callback}?amount=1000&payerdata=%7B%22email%22%3A%22a@b%22%7D")).await;
+    let invoice: lightning_invoice::Bolt11Invoice = issued["pr"].as_str().unwrap().parse().unwrap();
+    let committed = format!("{}{}", offer["metadata"].as_str().unwrap(), r#"{"email":"a@b"}"#);
+    let lightning_invoice::Bolt11InvoiceDescriptionRef::Hash(hash) = invoice.description() else { panic!("no hash") };
+    let hash: &[u8] = hash.0.as_ref();
+    assert_eq!(hash, Sha256::digest(committed.as_bytes()).as_slice());
+    // from the payer's side: nothing is told that is not asked for, and what is insisted on is named
+    let pay = async |more: Value| {
+        let mut body = json!({ "lnurl": link["lnurl"], "amount": 5000 });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payer.admin.post("/api/v1/payments/lnurl", body).await
+    };
+    let refused = pay(json!({})).await;
+    let text = "This service asks who pays, in payer_data: email is required.";
+    assert_eq!((refused.status, refused.detail()), (400, text));
+    let told = json!({ "email": "ada@example.com", "name": "Ada", "pubkey": "02" });
+    let paid = pay(json!({ "payer_data": told })).await.ok();
+    assert_eq!((payer.balance().await, payee.balance().await), (95_000, 5000));
+    let path = format!("/api/v1/payments/{}", paid["payment_hash"].as_str().unwrap());
+    let received = payee.invoice.get(&path).await.ok();
+    assert_eq!(received["details"]["extra"]["payer_data"], json!({ "email": "ada@example.com", "name": "Ada" }));
+    let at = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    assert_eq!(payee.admin.patch(&at, json!({ "payer_data": {} })).await.ok()["payer_data"], json!({}));
+    pay(json!({ "payer_data": told })).await.ok();
+    server.assert_sound().await;
+}
+
+/// A price in a currency is worth what it is worth when somebody pays; between offer and answer the rate may move a little.
+async fn a_link_has_a_price(plan: Plan) {
+    let server = plan.start().await;
+    let (payer, payee) = (server.wallet(10_000).await, server.wallet(0).await);
+    let link = made(&payee, json!({ "kind": "pay", "title": "coffee", "currency": "eur", "min": 2.5 })).await;
+    let shown = [&link["currency"], &link["min"], &link["max"], &link["min_msat"]];
+    assert_eq!(shown, [&json!("EUR"), &json!(2.5), &json!(2.5), &Value::Null]);
+    let url = link["url"].as_str().unwrap();
+    let offer = open(&server, url).await;
+    // 50,000 EUR are a bitcoin
+    assert_eq!((&offer["minSendable"], &offer["maxSendable"]), (&json!(5_000_000), &json!(5_000_000)));
+    let invoice =
+        async |msat: i64| open(&server, &format!("{}?amount={msat}", offer["callback"].as_str().unwrap())).await;
+    assert_eq!(invoice(4_899_000).await["reason"], "Between 5000000 msat and 5000000 msat can be paid.");
+    assert_eq!(invoice(5_101_000).await["status"], "ERROR");
+    assert!(invoice(5_099_000).await["pr"].is_string());
+    let bolt11 = invoice(4_950_000).await["pr"].as_str().unwrap().to_owned();
+    payer.pay(&bolt11).await.ok();
+    let paid = payee.invoice.get(&format!("/api/v1/payments/{}", hash_of(&bolt11))).await.ok();
+    let extra = &paid["details"]["extra"];
+    assert_eq!((&extra["fiat_currency"], &extra["fiat_amount"]), (&json!("EUR"), &json!(2.5)), "{extra}");
+    assert_eq!((payer.balance().await, payee.balance().await), (5_050_000, 4_950_000));
+    // one price stays one price
+    let at = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    let dearer = payee.admin.patch(&at, json!({ "min": 3 })).await.ok();
+    assert_eq!((&dearer["min"], &dearer["max"]), (&json!(3.0), &json!(3.0)));
+    let range = payee.admin.patch(&at, json!({ "max": 5.125 })).await.ok();
+    assert_eq!((&range["min"], &range["max"]), (&json!(3.0), &json!(5.125)));
+    for wrong in [json!({ "min": 6 }), json!({ "min": 0 }), json!({ "min": 1.0001 }), json!({ "min_msat": 5 })] {
+        assert_eq!(payee.admin.patch(&at, wrong.clone()).await.status, 400, "{wrong}");
+    }
+    for wrong in [
+        json!({ "kind": "pay", "title": "x", "currency": "EUR" }),
+        json!({ "kind": "pay", "title": "x", "currency": "XXX", "min": 1 }),
+        json!({ "kind": "pay", "title": "x", "currency": "EUR", "min": 1, "min_msat": 1 }),
+        json!({ "kind": "pay", "title": "x", "min_msat": 1, "min": 1 }),
+        json!({ "kind": "withdraw", "title": "x", "currency": "EUR", "min": 1 }),
+        json!({ "kind": "withdraw", "title": "x", "min_msat": 1, "payer_data": { "name": "optional" } }),
+        json!({ "kind": "pay", "title": "x", "min_msat": 1, "payer_data": { "age": "optional" } }),
+    ] {
+        assert_eq!(payee.admin.post("/api/v1/links", wrong.clone()).await.status, 400, "{wrong}");
+    }
+    // nobody knows what it costs: then only links in satoshi are paid
+    let root = server.super_user().await;
+    root.put("/admin/api/v1/settings", json!({ "satchel_rates": "off" })).await.ok();
+    let told = open(&server, url).await;
+    assert_eq!(told["status"], "ERROR");
+    assert!(told["reason"].as_str().unwrap().starts_with("Could not get exchange rate for EUR."), "{told}");
+    let plain = made(&payee, json!({ "kind": "pay", "title": "tea", "min_msat": 1000 })).await;
+    assert_eq!(open(&server, plain["url"].as_str().unwrap()).await["tag"], "payRequest");
+    server.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_has_a_price_on_sqlite() {
+    a_link_has_a_price(Plan::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_has_a_price_on_postgres() {
+    a_link_has_a_price(Plan::postgres().await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_their_wallets_own_and_make_sense() {
     let server = Server::start().await;

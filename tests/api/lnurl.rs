@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use bitcoin::secp256k1::{Message, PublicKey, Secp256k1, ecdsa::Signature};
+use bitcoin::{
+    hashes::Hash,
+    secp256k1::{Message, PublicKey, Secp256k1, SecretKey, ecdsa::Signature},
+};
+use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use satchel::domain::{
     bolt11,
     ids::{array_from_hex, from_hex},
@@ -255,16 +259,38 @@ async fn what_a_service_sealed_is_read_by_who_paid() {
     assert_eq!(found["details"]["extra"]["success_action_text"], "the code is 1234");
 }
 
+/// An invoice of another network, or one that commits to a description.
+fn foreign(currency: Currency, msat: u64, description: &str) -> String {
+    let key = SecretKey::from_slice(&[3; 32]).unwrap();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    InvoiceBuilder::new(currency)
+        .description_hash(bitcoin::hashes::sha256::Hash::hash(description.as_bytes()))
+        .payment_hash(bitcoin::hashes::sha256::Hash::hash(description.as_bytes()))
+        .payment_secret(PaymentSecret([5; 32]))
+        .duration_since_epoch(now)
+        .min_final_cltv_expiry_delta(24)
+        .amount_milli_satoshis(msat)
+        .build_signed(|message| Secp256k1::new().sign_ecdsa_recoverable(message, &key))
+        .unwrap()
+        .to_string()
+}
+
+/// s65: what is not exactly what was asked for is not paid.
 #[tokio::test(flavor = "multi_thread")]
-async fn invoices_of_services_are_checked_before_they_are_paid() {
+async fn s65_invoices_of_services_are_checked_before_they_are_paid() {
     let server = open(Plan::sqlite()).start().await;
     let wallet = server.wallet(100).await;
     let (right, dear) = (server.outside_invoice(7000, ""), server.outside_invoice(8000, ""));
+    let metadata = "[[\"text/plain\", \"cake\"]]";
+    let elsewhere = foreign(Currency::Bitcoin, 7000, metadata);
+    let other = foreign(Currency::Regtest, 7000, "[[\"text/plain\", \"pie\"]]");
     let (hash, expected) = (hash_of(&right).to_string(), right.clone());
     let (address, asked) = service(move |path| {
         let pr = match path.split('?').next().unwrap() {
             "/right" => &right,
             "/dear" => &dear,
+            "/elsewhere" => &elsewhere,
+            "/other" => &other,
             "/none" => return json!({ "status": "ERROR", "reason": "sold out" }).to_string(),
             "/huge" => return "x".repeat(300_000),
             _ => return "<html>".into(),
@@ -276,11 +302,15 @@ async fn invoices_of_services_are_checked_before_they_are_paid() {
     let pay = async |path: &str| {
         let offer = json!({
             "tag": "payRequest", "callback": format!("http://{address}{path}"), "minSendable": 1000, "maxSendable": 9000,
-            "metadata": "[[\"text/plain\", \"cake\"]]",
+            "metadata": metadata,
         });
         wallet.admin.post("/api/v1/payments/lnurl", json!({ "res": offer, "amount": 7000 })).await
     };
+    let refused = pay("/elsewhere").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert_eq!(refused.detail(), "This invoice is for mainnet; this server works on regtest.");
     for (path, text) in [
+        ("/other", "LNURL service returned an invoice for another description."),
         ("/dear", "LNURL service returned an invalid invoice amount."),
         ("/none", "sold out"),
         ("/huge", "LNURL response is too large."),
@@ -290,6 +320,8 @@ async fn invoices_of_services_are_checked_before_they_are_paid() {
         assert_eq!((refused.status, refused.detail()), (400, text), "{path}");
     }
     assert_eq!(wallet.balance().await, 100_000);
+    let held = wallet.admin.get("/api/v1/payments").await.ok();
+    assert!(held.as_array().unwrap().iter().all(|payment| payment["amount"].as_i64() > Some(0)), "{held}");
     let paid = pay("/right?id=1").await.ok();
     assert_eq!((&paid["bolt11"], &paid["memo"]), (&json!(expected), &json!("cake")));
     assert_eq!(paid["extra"]["success_action"], r#"{"tag":"message","message":"thanks"}"#);

@@ -22,6 +22,7 @@ pub(in crate::store) mod links;
 mod listing;
 pub(in crate::store) mod payments;
 mod places;
+pub(in crate::store) mod push;
 mod rows;
 pub(in crate::store) mod sessions;
 pub(in crate::store) mod settings;

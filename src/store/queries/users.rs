@@ -185,6 +185,7 @@ pub(in crate::store) async fn delete(conn: &mut Conn, deletion: &Deletion) -> Re
         .set(credentials::revoked_at.eq(Some(*at)))
         .execute(conn)
         .await?;
+    super::push::forget_account(conn, account).await?;
     diesel::delete(reset_keys::table.find(account)).execute(conn).await?;
     diesel::delete(identities::table.filter(identities::account_id.eq(account))).execute(conn).await?;
     diesel::delete(passkeys::table.filter(passkeys::account_id.eq(account))).execute(conn).await?;

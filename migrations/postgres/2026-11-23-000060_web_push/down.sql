@@ -1,0 +1,3 @@
+DROP TABLE push_messages;
+DROP TABLE push_subscriptions;
+DELETE FROM counters WHERE name = 'push';
