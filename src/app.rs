@@ -34,6 +34,7 @@ use crate::{
     lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
     outbound::Outbound,
+    push::Pushes,
     settings::{Effective, Settings as Live, Values},
     store::{Store, StoreError},
     vault::Vault,
@@ -162,6 +163,12 @@ impl Parts {
         Webhooks::new(store, vault, clock, settings, ledger.bell(), http::words(ledger))
     }
 
+    fn pushes(&self, ledger: &Ledger, settings: Live, public_url: &str) -> Pushes {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let vault = Vault::new(self.secrets.master.0, clock.clone());
+        Pushes::new(store, vault, clock, settings, ledger.bell(), public_url)
+    }
+
     /// What the super user decides, with what the server was started with beneath it.
     fn settings(&self) -> Live {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());
@@ -246,6 +253,7 @@ impl App {
         let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
         let (webhooks, links) = (parts.webhooks(&ledger, live.clone()), parts.links(&ledger));
         let public_url = settings.public_url(address)?;
+        let pushes = parts.pushes(&ledger, live.clone(), &public_url);
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
@@ -271,6 +279,7 @@ impl App {
             accounts: &accounts,
             events: &events,
             webhooks: &webhooks,
+            pushes: &pushes,
             links: &links,
             settings: &live,
             audit: &audit,
@@ -309,6 +318,7 @@ impl App {
             links,
             lnurl: Lnurl::new(Outbound::new(), live.clone()),
             webhooks,
+            pushes,
             settings: live,
             catalogue,
             stopping: stop_seen,

@@ -20,6 +20,7 @@ pub mod links;
 pub mod lnurl;
 pub mod observe;
 pub mod outbound;
+pub mod push;
 pub mod rates;
 pub mod settings;
 pub mod store;

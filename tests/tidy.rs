@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["settings"],
     &["rates"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
-    &["lnurl", "links", "events", "webhooks", "extensions", "observe", "export"],
+    &["lnurl", "links", "events", "webhooks", "push", "extensions", "observe", "export"],
     &["http", "jobs"],
     &["app", "cli", "main", "lib"],
 ];
@@ -35,6 +35,8 @@ const NOT_A_WORD_OF: &[(&str, &str)] = &[
     ("settings", "diesel"),
     ("links", "actix"),
     ("links", "diesel"),
+    ("push", "actix"),
+    ("push", "diesel"),
     ("webhooks", "actix"),
     ("webhooks", "diesel"),
     ("outbound", "actix"),

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     AccountId, Msat, WalletId, asset::AssetPolicy, audit::AuditPolicy, fiat::RatePolicy, lnurl::LnurlPolicy,
-    tier::Tiers, webhook::CallbackRules,
+    push::PushKey, tier::Tiers, webhook::CallbackRules,
 };
 
 /// The operator's limits. Names follow the settings that administrators of such servers know.
@@ -36,6 +36,8 @@ pub struct Limits {
     pub default_wallet_name: String,
     /// Memo of an invoice whose maker gave none.
     pub site_title: String,
+    /// The operator's own key for web push; else one that follows from the master secret.
+    pub push_key: Option<PushKey>,
     /// How often callers may call, and what tiers there are.
     pub tiers: Tiers,
     /// Which requests are recorded in the audit log.
@@ -192,6 +194,7 @@ impl Default for Limits {
             allow_anonymous_sessions: true,
             default_wallet_name: "Satchel wallet".into(),
             site_title: "Satchel".into(),
+            push_key: None,
             tiers: Tiers::default(),
             audit: AuditPolicy::default(),
             only_incoming: false,

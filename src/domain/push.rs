@@ -4,6 +4,16 @@ use diesel::prelude::{Insertable, Queryable, Selectable};
 
 use super::{AccountId, PaymentId, Time, event::EventKind};
 
+/// The private key that push services know this server by: 32 bytes in base64url (RFC 8292). Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PushKey(pub String);
+
+impl std::fmt::Debug for PushKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PushKey(…)")
+    }
+}
+
 /// A browser that wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = crate::store::schema::push_subscriptions)]

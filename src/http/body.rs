@@ -177,7 +177,7 @@ impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathParts<A, B>
     }
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -49,6 +49,7 @@ mod user_admin;
 mod users;
 mod wallets;
 mod webhooks;
+mod webpush;
 mod websocket;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -83,6 +84,7 @@ use crate::{
     links::Links,
     lnurl::Lnurl,
     observe::{AuditLog, JobBook, Metrics},
+    push::Pushes,
     settings::Settings,
     webhooks::Webhooks,
 };
@@ -129,6 +131,8 @@ pub struct House {
     pub lnurl: Lnurl,
     /// Where events are reported to.
     pub webhooks: Webhooks,
+    /// Browsers that are told of payments.
+    pub pushes: Pushes,
     /// Copies of everything.
     pub backup: Backup,
     /// Is told when the server is to begin anew.
@@ -171,6 +175,7 @@ pub fn table() -> Vec<Route> {
         route::under("Live updates", websocket::routes()),
         route::under("Live updates", events::routes()),
         route::under("Webhooks", webhooks::routes()),
+        route::under("Live updates", webpush::routes()),
         route::under("Tiers", tiers::routes()),
         route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),

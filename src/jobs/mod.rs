@@ -19,6 +19,7 @@ use crate::{
     ledger::Ledger,
     links::Links,
     observe::{AuditLog, JobBook},
+    push::Pushes,
     settings::Settings,
     store::Store,
     webhooks::Webhooks,
@@ -56,6 +57,8 @@ pub struct Workshop<'a> {
     pub events: &'a Events,
     /// Where events are reported to.
     pub webhooks: &'a Webhooks,
+    /// Browsers.
+    pub pushes: &'a Pushes,
     /// LNURL links.
     pub links: &'a Links,
     /// What the super user decides.
@@ -87,6 +90,9 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     of.book.begins("webhooks", None);
     let webhooks = of.webhooks.clone();
     jobs.spawn(async move { webhooks.run().await });
+    of.book.begins("web push", None);
+    let pushes = of.pushes.clone();
+    jobs.spawn(async move { pushes.run().await });
     of.book.begins("exchange rates", None);
     let rates = of.ledger.rates().clone();
     jobs.spawn(async move { rates.run().await });

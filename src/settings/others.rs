@@ -1,9 +1,13 @@
 //! Settings that are kept and answered so that scripts of other servers go on working, and those of funding sources.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
+
 use super::{
-    key::{Key, stored},
+    key::{Key, now, stored},
     kind::{Item, Kind},
 };
+use crate::domain::push::PushKey;
 
 /// More than anybody needs.
 pub(super) const MAX: i64 = 2_100_000_000_000_000;
@@ -41,8 +45,26 @@ pub(super) const NOTIFICATIONS: &[Key] = &[
     ),
     stored("lnbits_notification_incoming_payment_amount_sats", Kind::Int(0, MAX), "1000000", "From which receipt on."),
     stored("lnbits_notification_outgoing_payment_amount_sats", Kind::Int(0, MAX), "1000000", "From which payment on."),
-    stored("lnbits_webpush_pubkey", Kind::Text(4000), "null", "The public key of web push."),
-    stored("lnbits_webpush_privkey", Kind::Text(4000), "null", "The private key of web push.").secret(),
+    stored("lnbits_webpush_pubkey", Kind::Text(4000), "null", "Kept; the key in force is told by GET /api/v1/webpush."),
+    now(
+        "lnbits_webpush_privkey",
+        Kind::Text(4000),
+        |all| all.limits.push_key.as_ref().map_or(Value::Null, |key| key.0.clone().into()),
+        |all, value| {
+            all.limits.push_key = match value.as_str().map(str::trim).filter(|text| !text.is_empty()) {
+                None => None,
+                Some(text) => {
+                    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('='));
+                    let good = bytes.is_ok_and(|bytes| bytes.len() == 32 && bytes != [0; 32]);
+                    Some(PushKey(good.then(|| text.to_owned()).ok_or("not 32 bytes in base64url")?))
+                }
+            };
+            Ok(())
+        },
+        "The private key of web push: 32 bytes in base64url. Without one it follows from the master secret.",
+    )
+    .or_null()
+    .secret(),
 ];
 
 pub(super) const FUNDING: &[Key] = &[

@@ -129,20 +129,20 @@ pub(in crate::store) async fn due(
     now: &Time,
     most: &i64,
 ) -> Result<Vec<(Push, Subscription, Payment, Wallet)>, StoreError> {
-    let open = messages::table
-        .inner_join(
-            subscriptions::table
-                .on(subscriptions::endpoint.eq(messages::endpoint).and(subscriptions::account_id.eq(messages::account_id))),
-        )
-        .inner_join(payments::table.on(payments::id.eq(messages::payment_id)))
-        .inner_join(wallets::table.on(wallets::id.eq(payments::wallet_id)))
-        .inner_join(accounts::table.on(accounts::id.eq(messages::account_id)))
-        .filter(messages::open.eq(true))
-        .filter(messages::next_at.le(*now))
-        .filter(messages::leased_until.is_null().or(messages::leased_until.le(*now)))
-        .filter(accounts::activated.eq(true))
-        .order((messages::next_at, messages::id))
-        .limit(*most);
+    let open =
+        messages::table
+            .inner_join(subscriptions::table.on(
+                subscriptions::endpoint.eq(messages::endpoint).and(subscriptions::account_id.eq(messages::account_id)),
+            ))
+            .inner_join(payments::table.on(payments::id.eq(messages::payment_id)))
+            .inner_join(wallets::table.on(wallets::id.eq(payments::wallet_id)))
+            .inner_join(accounts::table.on(accounts::id.eq(messages::account_id)))
+            .filter(messages::open.eq(true))
+            .filter(messages::next_at.le(*now))
+            .filter(messages::leased_until.is_null().or(messages::leased_until.le(*now)))
+            .filter(accounts::activated.eq(true))
+            .order((messages::next_at, messages::id))
+            .limit(*most);
     let columns = (Push::as_select(), Subscription::as_select(), Payment::as_select(), Wallet::as_select());
     Ok(open.select(columns).load(conn).await?)
 }
