@@ -61,7 +61,7 @@ pub struct Link {
     /// The most at once, likewise.
     pub max_milli: i64,
     /// What it asks of its payers ([`super::payer::Wanted`]), as JSON (LUD-18).
-    pub payer_data: String,
+    pub payer_data: Option<String>,
 }
 
 /// An invoice that was handed in at a withdraw link.

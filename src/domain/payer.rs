@@ -54,8 +54,10 @@ impl Wanted {
     }
 
     /// The same as text, as it is stored.
-    pub fn stored(text: &str) -> Self {
-        serde_json::from_str(text).ok().and_then(|words| Self::read(&words).ok()).unwrap_or_default()
+    pub fn stored(text: Option<&str>) -> Self {
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .and_then(|words| Self::read(&words).ok())
+            .unwrap_or_default()
     }
 
     /// What [`Wanted::read`] reads.
@@ -163,7 +165,7 @@ mod tests {
         let words = json!({ "email": "mandatory", "name": "optional" });
         let asked = wanted(words.clone());
         assert_eq!(Value::Object(asked.words()), words);
-        assert_eq!(Wanted::stored(&words.to_string()), asked);
+        assert_eq!(Wanted::stored(Some(&words.to_string())), asked);
         let offer = json!({ "name": { "mandatory": false }, "email": { "mandatory": true } });
         assert_eq!(asked.offer(), Some(offer.clone()));
         assert_eq!(Wanted::offered(Some(&offer)), Ok(asked));

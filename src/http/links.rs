@@ -125,7 +125,7 @@ impl LinkShape {
             min: in_currency(link.min_milli),
             max: in_currency(link.max_milli),
             currency: link.currency,
-            payer_data: Wanted::stored(&link.payer_data).words(),
+            payer_data: Wanted::stored(link.payer_data.as_deref()).words(),
             comment_max: link.comment_max,
             success_message: link.success_message,
             success_url: link.success_url,

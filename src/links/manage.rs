@@ -119,7 +119,7 @@ impl Links {
             currency,
             min_milli,
             max_milli: min_milli,
-            payer_data: "{}".to_owned(),
+            payer_data: None,
         };
         let link = self.checked(changed(blank, new.rest))?;
         match self.store.link_create(link.clone(), MOST).await {
@@ -205,7 +205,7 @@ impl Links {
                 if link.comment_max > 0 || link.success_url.is_some() || link.success_message.is_some() {
                     return wrong("comments and what happens after a payment belong to pay links.".to_owned());
                 }
-                if link.currency.is_some() || !Wanted::stored(&link.payer_data).is_empty() {
+                if link.currency.is_some() || !Wanted::stored(link.payer_data.as_deref()).is_empty() {
                     return wrong("currency and payer_data belong to pay links.".to_owned());
                 }
                 if link.webhook.is_some() {
@@ -246,7 +246,7 @@ fn changed(link: Link, change: Change) -> Link {
         open_until: change.open_until.or(link.open_until),
         min_milli: change.min_milli.unwrap_or(link.min_milli),
         max_milli: change.max_milli.or(change.min_milli.filter(|_| is_fixed)).unwrap_or(link.max_milli),
-        payer_data: change.payer_data.map_or(link.payer_data, |wanted| Value::Object(wanted.words()).to_string()),
+        payer_data: change.payer_data.map_or(link.payer_data, |wanted| Some(Value::Object(wanted.words()).to_string())),
         enabled: change.enabled.unwrap_or(link.enabled),
         ..link
     }

@@ -83,7 +83,7 @@ impl Links {
         }
         let (asked, link) = (offer.asked(amount), offer.link);
         let payer_data = told.payer_data.filter(|told| !told.is_empty());
-        let payer = Wanted::stored(&link.payer_data).accept(payer_data.as_deref());
+        let payer = Wanted::stored(link.payer_data.as_deref()).accept(payer_data.as_deref());
         let payer = payer.map_err(|wrong| LinkError::Invalid(format!("payerdata: {wrong}.")))?;
         let comment = told.comment.filter(|comment| !comment.is_empty());
         let length = comment.as_ref().map_or(0, |comment| comment.chars().count());

@@ -22,6 +22,7 @@ mod lnurl;
 mod observe;
 mod pages;
 mod papers;
+mod push;
 mod rates;
 mod settings;
 mod store;

@@ -83,7 +83,7 @@ async fn offer(
         "metadata": metadata(&link),
         "commentAllowed": link.comment_max,
     });
-    if let (Some(offer), Some(asked)) = (offer.as_object_mut(), Wanted::stored(&link.payer_data).offer()) {
+    if let (Some(offer), Some(asked)) = (offer.as_object_mut(), Wanted::stored(link.payer_data.as_deref()).offer()) {
         offer.insert("payerData".to_owned(), asked);
     }
     Ok(Json(offer))

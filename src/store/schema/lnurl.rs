@@ -23,7 +23,7 @@ diesel::table! {
         currency -> Nullable<Text>,
         min_milli -> BigInt,
         max_milli -> BigInt,
-        payer_data -> Text,
+        payer_data -> Nullable<Text>,
     }
 }
 

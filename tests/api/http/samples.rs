@@ -342,6 +342,19 @@ pub(super) const SAMPLES: &[Sample] = &[
         |_| json!({ "name": "n", "is_public": true }),
     ),
     plain("DELETE /api/v1/assets/{asset_id}", |s| format!("/api/v1/assets/{}", s.user)),
+    plain("GET /api/v1/webpush", |_| "/api/v1/webpush".into()),
+    with(
+        "POST /api/v1/webpush",
+        |_| "/api/v1/webpush".into(),
+        |_| {
+            let keys = json!({
+                "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+                "auth": "BTBZMqHH6r4Tts7J_aSIgg"
+            });
+            json!({ "subscription": json!({ "endpoint": "https://push.example/1", "keys": keys }).to_string() })
+        },
+    ),
+    plain("DELETE /api/v1/webpush", |_| "/api/v1/webpush?endpoint=aHR0cHMlM0ElMkYlMkZwdXNoLmV4YW1wbGUlMkYx".into()),
     plain("GET /api/v1/webhooks", |_| "/api/v1/webhooks".into()),
     with("POST /api/v1/webhooks", |_| "/api/v1/webhooks".into(), |_| json!({ "url": "https://a.example/hook" })),
     plain("GET /api/v1/webhooks/{webhook_id}", |_| "/api/v1/webhooks/none".into()),
