@@ -1,0 +1,117 @@
+//! A record as a page that is the same in every run: what is different each time is given a name, numbered by first
+//! appearance.
+
+use std::{collections::HashMap, fmt::Write, sync::LazyLock};
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+
+use super::recorder::{Exchange, Record};
+
+/// The headers by which a request is understood.
+const HEADERS: &[&str] = &["authorization", "x-api-key", "accept", "content-type"];
+
+/// Fields whose values are named for what they are. Everything else is named for what it looks like.
+const FIELDS: &[(&str, &str)] = &[
+    ("lightning_address", "address"),
+    ("payee", "node"),
+    ("payment_secret", "payment secret"),
+    ("preimage", "preimage"),
+    ("request_id", "request"),
+    ("signature", "signature"),
+];
+
+/// What is different in every run, by what it looks like.
+const PATTERNS: &[(&str, &str)] = &[
+    ("bolt11", r"(?i:lnbcrt|lntbs|lntb|lnbc)[0-9A-Za-z]{100,}"),
+    ("hex", r"[0-9a-f]{32,}"),
+    ("uuid", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    ("memo", r"story-[0-9a-f]{10}"),
+    ("time", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?"),
+    ("unix", r"\b1[789]\d{8}\b"),
+];
+
+static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+    let names: Vec<_> = FIELDS.iter().map(|(field, _)| *field).collect();
+    Regex::new(&format!(r#""({})": ?"([^"]{{8,}})""#, names.join("|"))).unwrap()
+});
+
+/// The page. `names` are values that the test knows, and what they are called.
+pub(super) fn page(record: &Record, names: Vec<(String, String)>) -> String {
+    let mut page = String::new();
+    for exchange in &record.exchanges {
+        write_exchange(&mut page, exchange);
+    }
+    for socket in &record.sockets {
+        writeln!(page, "======== said on {}\n", socket.path).unwrap();
+        for frame in &socket.frames {
+            let (who, text) = frame.split_once(": ").unwrap();
+            writeln!(page, "{who}:\n{}\n", pretty(text)).unwrap();
+        }
+    }
+    named(&page, names)
+}
+
+fn write_exchange(page: &mut String, exchange: &Exchange) {
+    let Exchange { method, path, headers, body, status, content_type, answer } = exchange;
+    writeln!(page, "======== {method} {path}").unwrap();
+    for (name, value) in headers.iter().filter(|(name, _)| HEADERS.contains(&name.as_str())) {
+        writeln!(page, "{name}: {value}").unwrap();
+    }
+    if !body.is_empty() {
+        writeln!(page, "{body}").unwrap();
+    }
+    writeln!(page, "-------- {status} {content_type}").unwrap();
+    if !answer.is_empty() {
+        writeln!(page, "{}", pretty(answer)).unwrap();
+    }
+    page.push('\n');
+}
+
+/// JSON with a line for each field, anything else as it is.
+fn pretty(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(json) => serde_json::to_string_pretty(&json).unwrap(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn named(page: &str, known: Vec<(String, String)>) -> String {
+    let mut kinds: HashMap<&str, &str> = HashMap::new();
+    for found in FIELD.captures_iter(page) {
+        let (_, [field, value]) = found.extract();
+        kinds.insert(value, FIELDS.iter().find(|(name, _)| *name == field).unwrap().1);
+    }
+    // what is known by its value comes first, the longest first
+    let mut literal: Vec<&str> = kinds.keys().copied().chain(known.iter().map(|(value, _)| value.as_str())).collect();
+    literal.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let literal: Vec<_> = literal.into_iter().map(regex::escape).collect();
+    let patterns = PATTERNS.iter().map(|(name, pattern)| format!("(?<{name}>{pattern})"));
+    let any: Vec<_> = [format!("(?<literal>{})", literal.join("|"))].into_iter().chain(patterns).collect();
+    let any = Regex::new(&any.join("|")).unwrap();
+
+    let mut names: HashMap<String, String> = known.iter().cloned().collect();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let name = |found: &Captures<'_>| {
+        let value = &found[0];
+        let pattern = any.capture_names().flatten().find(|name| found.name(name).is_some()).unwrap();
+        let kind = match (pattern, value.len()) {
+            ("time", _) => return "<time>".to_owned(),
+            ("unix", _) => return "<unix time>".to_owned(),
+            // nobody draws lots for this one
+            ("hex", _) if value.chars().all(|c| value.starts_with(c)) => return value.to_owned(),
+            ("literal", _) => kinds.get(value).copied().unwrap_or_default(),
+            ("hex", 64) => "payment hash",
+            ("hex", 32) | ("uuid", _) => "id",
+            (other, _) => other,
+        };
+        let lower = value.to_lowercase();
+        let name = names.entry(lower).or_insert_with(|| {
+            let count = counts.entry(kind).or_default();
+            *count += 1;
+            format!("<{kind} {count}>")
+        });
+        if pattern == "bolt11" && value.starts_with("LN") { name.to_uppercase() } else { name.clone() }
+    };
+    any.replace_all(page, name).into_owned()
+}
