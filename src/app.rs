@@ -163,6 +163,11 @@ impl Parts {
         Webhooks::new(store, vault, clock, settings, ledger.bell(), http::words(ledger))
     }
 
+    fn idempotency(&self) -> Idempotency {
+        let vault = Vault::new(self.secrets.master.0, self.clock.clone());
+        Idempotency::new(self.store.clone(), vault, self.clock.clone())
+    }
+
     fn pushes(&self, ledger: &Ledger, settings: Live, public_url: &str) -> Pushes {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let vault = Vault::new(self.secrets.master.0, clock.clone());
@@ -253,7 +258,7 @@ impl App {
         let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
         let (webhooks, links) = (parts.webhooks(&ledger, live.clone()), parts.links(&ledger));
         let public_url = settings.public_url(address)?;
-        let pushes = parts.pushes(&ledger, live.clone(), &public_url);
+        let (pushes, idempotency) = (parts.pushes(&ledger, live.clone(), &public_url), parts.idempotency());
         let accounts = Accounts::new(Setup {
             store: parts.store.clone(),
             vault: Vault::new(parts.secrets.master.0, parts.clock.clone()),
@@ -265,8 +270,6 @@ impl App {
             public_url: public_url.clone(),
         });
         accounts.load_session_keys().await?;
-        let vault = Vault::new(parts.secrets.master.0, parts.clock.clone());
-        let idempotency = Idempotency::new(parts.store.clone(), vault, parts.clock.clone());
         let install_open = accounts.ensure_super_user().await?;
         let open = ledger.recover().await?;
         if open > 0 {
@@ -289,15 +292,8 @@ impl App {
         });
         let (store, clock) = (parts.store.clone(), parts.clock.clone());
         let named = catalogue.operations().iter().map(|operation| (operation.method.clone(), operation.path)).collect();
-        let metrics = Metrics::new(
-            named,
-            store.clone(),
-            ledger.clone(),
-            events.clone(),
-            audit.clone(),
-            book.clone(),
-            clock.clone(),
-        );
+        let (told, lines) = (events.clone(), audit.clone());
+        let metrics = Metrics::new(named, store.clone(), ledger.clone(), told, lines, book.clone(), clock.clone());
         // a server that keeps nothing in its folder may have none
         let folder = if settings.data_dir.is_dir() { settings.data_dir.clone() } else { std::env::temp_dir() };
         let backup = Backup::new(store, parts.secrets.master.clone(), clock, folder);

@@ -48,7 +48,9 @@ pub fn encrypt(message: &[u8], to: &Keys, fresh: &SecretKey, salt: [u8; 16]) -> 
 fn keyed(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // a key of any length is taken
     let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else { return [0; 32] };
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 
