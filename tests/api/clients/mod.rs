@@ -36,8 +36,8 @@ struct Stage {
 impl Stage {
     async fn set(a_sat: i64, b_sat: i64) -> Self {
         let plan = Plan::sqlite();
-        // on a slow machine too, only what hangs is told to be pending
-        let limits = Limits { pay_wait_ms: 30_000, ..plan.limits.clone() };
+        // as long as a server waits by default, so that on a slow machine too only what hangs is told to be pending
+        let limits = Limits { pay_wait_ms: Limits::default().pay_wait_ms, ..plan.limits.clone() };
         let server = Plan { limits, ..plan }.start().await;
         let (a, b) = (server.wallet(a_sat).await, server.wallet(b_sat).await);
         let recorder = Recorder::start(&server.url);

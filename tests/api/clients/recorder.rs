@@ -223,29 +223,42 @@ async fn converse(
     wire: Data<Wire>,
     number: usize,
     mut server: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    mut session: Session,
+    session: Session,
     mut client: MessageStream,
 ) {
-    let mut listening = true;
+    // for as long as the client is there
+    let mut session = Some(session);
     loop {
         tokio::select! {
             heard = server.next() => match heard {
                 Some(Ok(Message::Text(text))) => {
                     wire.said(number, "server", text.as_str());
-                    drop(session.text(text.as_str().to_owned()).await);
+                    if let Some(session) = &mut session {
+                        drop(session.text(text.as_str().to_owned()).await);
+                    }
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                    drop(session.close(None).await);
+                    say_goodbye(&mut session).await;
                     return;
                 }
                 Some(Ok(_)) => {}
             },
-            heard = client.next(), if listening => match heard {
+            heard = client.next(), if session.is_some() => match heard {
                 Some(Ok(actix_ws::Message::Text(text))) => wire.said(number, "client", &text),
-                Some(Ok(actix_ws::Message::Ping(bytes))) => drop(session.pong(&bytes).await),
-                Some(Ok(actix_ws::Message::Close(_)) | Err(_)) | None => listening = false,
+                Some(Ok(actix_ws::Message::Ping(bytes))) => {
+                    if let Some(session) = &mut session {
+                        drop(session.pong(&bytes).await);
+                    }
+                }
+                Some(Ok(actix_ws::Message::Close(_)) | Err(_)) | None => say_goodbye(&mut session).await,
                 Some(Ok(_)) => {}
             },
         }
+    }
+}
+
+async fn say_goodbye(session: &mut Option<Session>) {
+    if let Some(session) = session.take() {
+        drop(session.close(None).await);
     }
 }

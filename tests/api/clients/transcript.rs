@@ -23,12 +23,12 @@ const FIELDS: &[(&str, &str)] = &[
 
 /// What is different in every run, by what it looks like.
 const PATTERNS: &[(&str, &str)] = &[
-    ("bolt11", r"(?i:lnbcrt|lntbs|lntb|lnbc)[0-9A-Za-z]{100,}"),
-    ("hex", r"[0-9a-f]{32,}"),
-    ("uuid", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
-    ("memo", r"story-[0-9a-f]{10}"),
-    ("time", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?"),
-    ("unix", r"\b1[789]\d{8}\b"),
+    ("bolt11", "(?:lnbc|lntb|LNBC|LNTB)[0-9A-Za-z]{100,}"),
+    ("hex", "[0-9a-f]{32,}"),
+    ("uuid", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    ("memo", "story-[0-9a-f]{10}"),
+    ("time", "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})?"),
+    ("unix", r"(?-u:\b)1[789][0-9]{8}(?-u:\b)"),
 ];
 
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
