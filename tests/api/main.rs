@@ -24,6 +24,7 @@ mod pages;
 mod papers;
 mod push;
 mod rates;
+mod receiver;
 mod settings;
 mod store;
 mod story;

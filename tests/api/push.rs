@@ -1,10 +1,6 @@
 //! Web push, from outside: the test is the browser and its push service.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use aes_gcm::{
     Aes128Gcm,
@@ -21,88 +17,17 @@ use p256::{
 use satchel::domain::webhook::CallbackRules;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Caller, Plan, Server};
+use crate::{
+    harness::{Caller, Plan, Server},
+    receiver::Receiver,
+};
 
 /// A browser with its own place at a push service.
 struct Browser {
     secret: SecretKey,
     auth: [u8; 16],
     endpoint: String,
-}
-
-struct Call {
-    path: String,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
-}
-
-/// A push service that answers with the statuses it is told, and 201 when none is left.
-#[derive(Clone)]
-struct Service {
-    url: String,
-    calls: Arc<Mutex<Vec<Call>>>,
-    answers: Arc<Mutex<Vec<u16>>>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = Self { url, calls: Arc::default(), answers: Arc::default() };
-        let own = service.clone();
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
-                let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
-                let call = loop {
-                    let read = socket.read(&mut part).await.unwrap_or(0);
-                    bytes.extend_from_slice(&part[..read]);
-                    if let Some(call) = parse(&bytes) {
-                        break Some(call);
-                    }
-                    if read == 0 {
-                        break None;
-                    }
-                };
-                let Some(call) = call else { continue };
-                own.calls.lock().unwrap().push(call);
-                let status = {
-                    let mut answers = own.answers.lock().unwrap();
-                    if answers.is_empty() { 201 } else { answers.remove(0) }
-                };
-                let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                let _ = socket.write_all(answer.as_bytes()).await;
-            }
-        });
-        service
-    }
-
-    fn count(&self) -> usize {
-        self.calls.lock().unwrap().len()
-    }
-
-    async fn until(&self, count: usize) {
-        for _ in 0..1500 {
-            if self.count() >= count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("{} calls of {count} came", self.count());
-    }
-}
-
-fn parse(bytes: &[u8]) -> Option<Call> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.lines();
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let headers: HashMap<String, String> =
-        lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_lowercase(), v.to_owned())).collect();
-    let length: usize = headers.get("content-length")?.parse().ok()?;
-    let body = bytes[end + 4..].to_vec();
-    (body.len() >= length).then_some(Call { path, headers, body })
 }
 
 fn keyed(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
@@ -114,7 +39,7 @@ fn keyed(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 impl Browser {
-    fn new(service: &Service, number: u8) -> Self {
+    fn new(service: &Receiver, number: u8) -> Self {
         let endpoint = format!("{}/to/{number}", service.url);
         Self { secret: SecretKey::from_slice(&[number; 32]).unwrap(), auth: [number; 16], endpoint }
     }
@@ -185,7 +110,7 @@ async fn receive(server: &Server, key: &str, sat: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_is_told_what_nobody_else_can_read() {
     let server = open(Plan::sqlite()).start().await;
-    let (service, alice, bob) = (Service::start().await, server.user("alice").await, server.user("bob").await);
+    let (service, alice, bob) = (Receiver::start().await, server.user("alice").await, server.user("bob").await);
     let (id, invoice_key, admin_key) = wallet_of(&alice).await;
     let browser = Browser::new(&service, 7);
     // what happened before is no news
@@ -198,12 +123,12 @@ async fn a_browser_is_told_what_nobody_else_can_read() {
     assert_eq!(made["data"], browser.subscription().to_string());
     assert_eq!(browser.subscribe(&alice).await["user"], made["user"], "once more is the same");
     receive(&server, &invoice_key, 21).await;
-    service.until(1).await;
+    service.wait_for(1).await;
     let paid = server.outside_invoice(3000, "");
     server.key(&admin_key).post("/api/v1/payments", json!({ "out": true, "bolt11": paid })).await.ok();
-    service.until(2).await;
+    service.wait_for(2).await;
     let said = |text: &str| {
-        let calls = service.calls.lock().unwrap();
+        let calls = service.calls();
         let told: Vec<Value> = calls.iter().map(|call| browser.read(&call.body)).collect();
         told.into_iter().find(|told| told["body"].as_str().unwrap().contains(text)).unwrap()
     };
@@ -214,7 +139,7 @@ async fn a_browser_is_told_what_nobody_else_can_read() {
     assert!(said("sent")["body"].as_str().unwrap().starts_with("You just sent 3 sats!"));
     // the push service reads nothing of it, and knows who sends
     {
-        let calls = service.calls.lock().unwrap();
+        let calls = service.calls();
         let call = &calls[0];
         assert_eq!((call.path.as_str(), call.headers["content-encoding"].as_str()), ("/to/7", "aes128gcm"));
         assert_eq!((call.headers["ttl"].as_str(), call.headers["urgency"].as_str()), ("3600", "high"));
@@ -228,7 +153,6 @@ async fn a_browser_is_told_what_nobody_else_can_read() {
         assert_eq!(claims["aud"], service.url);
         let left = claims["exp"].as_i64().unwrap() - server.clock.now().unix();
         assert!((1..=24 * 3600).contains(&left), "{left}");
-        drop(calls);
     }
     let told = alice.get("/api/v1/webpush").await.ok();
     let key = BASE64.decode(told["public_key"].as_str().unwrap()).unwrap();
@@ -243,8 +167,8 @@ async fn a_browser_is_told_what_nobody_else_can_read() {
     let other = Browser::new(&service, 8);
     other.subscribe(&bob).await;
     receive(&server, &wallet_of(&bob).await.1, 2).await;
-    service.until(3).await;
-    let calls = service.calls.lock().unwrap();
+    service.wait_for(3).await;
+    let calls = service.calls();
     assert_eq!(
         (calls.len(), other.read(&calls[2].body)["body"].as_str()),
         (3, Some("You just received 2 sats!\nfor the tea"))
@@ -253,34 +177,34 @@ async fn a_browser_is_told_what_nobody_else_can_read() {
 
 async fn what_is_not_taken_is_sent_again(plan: Plan) {
     let server = open(plan).start().await;
-    let (service, alice) = (Service::start().await, server.user("alice").await);
+    let (service, alice) = (Receiver::start().await, server.user("alice").await);
     let (_, key, _) = wallet_of(&alice).await;
     let (slow, gone) = (Browser::new(&service, 7), Browser::new(&service, 8));
     slow.subscribe(&alice).await;
-    *service.answers.lock().unwrap() = vec![500];
+    service.answers(&[500]);
     receive(&server, &key, 1).await;
-    service.until(1).await;
+    service.wait_for(1).await;
     // the server stops and the rest is sent by another one; both together send each message once
     let first = server.stop().await.start().await;
     let second = first.twin().start().await;
     first.clock.advance(120);
-    service.until(2).await;
-    let told: Vec<Value> = service.calls.lock().unwrap().iter().map(|call| slow.read(&call.body)).collect();
+    service.wait_for(2).await;
+    let told: Vec<Value> = service.calls().iter().map(|call| slow.read(&call.body)).collect();
     // the address of the server is another one by now
     assert_eq!((&told[0]["body"], &told[0]["tag"]), (&told[1]["body"], &told[1]["tag"]), "the same once more");
     for sat in 2..7 {
         receive(&first, &key, sat).await;
     }
-    service.until(7).await;
+    service.wait_for(7).await;
     // a browser that is gone is forgotten, and nothing waits for it
     let login = json!({ "username": "alice", "password": crate::harness::PASSWORD });
     let token = first.anybody().post("/api/v1/auth", login).await.ok();
     let alice = first.bearer(token["access_token"].as_str().unwrap());
     assert_eq!(slow.unsubscribe(&alice).await["count"], 1);
     gone.subscribe(&alice).await;
-    *service.answers.lock().unwrap() = vec![410];
+    service.answers(&[410]);
     receive(&first, &key, 9).await;
-    service.until(8).await;
+    service.wait_for(8).await;
     for _ in 0..1000 {
         if !first.store.push_any().await.unwrap() {
             break;
@@ -288,14 +212,13 @@ async fn what_is_not_taken_is_sent_again(plan: Plan) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(gone.unsubscribe(&alice).await["count"], 0);
-    let calls = service.calls.lock().unwrap();
+    let calls = service.calls();
     let slow: Vec<_> =
         calls.iter().filter(|call| call.path == "/to/7").map(|call| slow.read(&call.body)["tag"].clone()).collect();
     let mut once = slow.clone();
     once.sort_by_key(ToString::to_string);
     once.dedup();
     assert_eq!((slow.len(), once.len()), (7, 6), "each once, but for the one that was not taken: {slow:?}");
-    drop(calls);
     drop(second);
 }
 
@@ -308,7 +231,7 @@ async fn two_servers_send_each_message_once() {
 async fn what_is_no_browser_is_refused() {
     let server = Server::start().await;
     let alice = server.user("alice").await;
-    let service = Service::start().await;
+    let service = Receiver::start().await;
     let mut good = Browser::new(&service, 7);
     let try_it = async |subscription: String| {
         let answer = alice.post("/api/v1/webpush", json!({ "subscription": subscription })).await;
