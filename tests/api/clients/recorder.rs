@@ -33,7 +33,7 @@ pub(super) struct Exchange {
     pub(super) method: String,
     /// With the query.
     pub(super) path: String,
-    /// As the client wrote them, with names in lower case.
+    /// In any order, with names in lower case.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
     /// 0 for as long as there is no answer.

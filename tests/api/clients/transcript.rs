@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use super::recorder::{Exchange, Record};
 
-/// The headers by which a request is understood.
+/// The headers by which a request is understood, in the order of the page: a request has them in any.
 const HEADERS: &[&str] = &["authorization", "x-api-key", "accept", "content-type"];
 
-/// Fields whose values are named for what they are. Everything else is named for what it looks like.
+/// Fields whose values, in hex, are named for what they are. Everything else is named for what it looks like.
 const FIELDS: &[(&str, &str)] = &[
-    ("lightning_address", "address"),
+    ("description_hash", "description hash"),
     ("payee", "node"),
     ("payment_secret", "payment secret"),
     ("preimage", "preimage"),
-    ("request_id", "request"),
+    ("request_id", "request id"),
     ("signature", "signature"),
 ];
 
@@ -33,7 +33,7 @@ const PATTERNS: &[(&str, &str)] = &[
 
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
     let names: Vec<_> = FIELDS.iter().map(|(field, _)| *field).collect();
-    Regex::new(&format!(r#""({})": ?"([^"]{{8,}})""#, names.join("|"))).unwrap()
+    Regex::new(&format!(r#""({})": ?"([0-9a-f]{{16,}})""#, names.join("|"))).unwrap()
 });
 
 /// The page. `names` are values that the test knows, and what they are called.
@@ -55,8 +55,10 @@ pub(super) fn page(record: &Record, names: Vec<(String, String)>) -> String {
 fn write_exchange(page: &mut String, exchange: &Exchange) {
     let Exchange { method, path, headers, body, status, content_type, answer } = exchange;
     writeln!(page, "======== {method} {path}").unwrap();
-    for (name, value) in headers.iter().filter(|(name, _)| HEADERS.contains(&name.as_str())) {
-        writeln!(page, "{name}: {value}").unwrap();
+    for header in HEADERS {
+        for (_, value) in headers.iter().filter(|(name, _)| name == header) {
+            writeln!(page, "{header}: {value}").unwrap();
+        }
     }
     if !body.is_empty() {
         writeln!(page, "{body}").unwrap();
@@ -100,7 +102,10 @@ fn named(page: &str, known: Vec<(String, String)>) -> String {
             ("unix", _) => return "<unix time>".to_owned(),
             // nobody draws lots for this one
             ("hex", _) if value.chars().all(|c| value.starts_with(c)) => return value.to_owned(),
-            ("literal", _) => kinds.get(value).copied().unwrap_or_default(),
+            ("literal", _) => match kinds.get(value).copied().unwrap_or_default() {
+                "request id" => return "<request id>".to_owned(),
+                kind => kind,
+            },
             ("hex", 64) => "payment hash",
             ("hex", 32) | ("uuid", _) => "id",
             (other, _) => other,
