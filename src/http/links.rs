@@ -38,7 +38,8 @@ use crate::{
 
 pub fn routes() -> Vec<Route> {
     vec![
-        route(Method::GET, "/api/v1/links", WalletSend, list).doc("Lists the wallet's LNURL links, oldest first."),
+        route(Method::GET, "/api/v1/links", WalletSend, list)
+            .doc("Lists the wallet's LNURL links, oldest first; withdraw links for those who may make them."),
         route(Method::POST, "/api/v1/links", WalletSend, create)
             .doc(
                 "Makes a link: `pay`, by which anybody pays the wallet, or `withdraw`, by which whoever has it is paid by the wallet.\n\
@@ -220,7 +221,8 @@ async fn list(
 ) -> Result<Json<Vec<LinkShape>>, Problem> {
     let (_, base) = reached(&request, &house);
     let links = house.links.list(&caller.wallet.id).await?;
-    Ok(Json(links.into_iter().map(|link| LinkShape::of(link, &base)).collect()))
+    let shown = links.into_iter().filter(|link| unbounded(&caller, link.kind).is_ok());
+    Ok(Json(shown.map(|link| LinkShape::of(link, &base)).collect()))
 }
 
 async fn create(
@@ -256,7 +258,9 @@ async fn read(
     PathPart(id): PathPart<String>,
 ) -> Result<Json<LinkShape>, Problem> {
     let (_, base) = reached(&request, &house);
-    Ok(Json(LinkShape::of(house.links.find(&caller.wallet.id, &id).await?, &base)))
+    let link = house.links.find(&caller.wallet.id, &id).await?;
+    unbounded(&caller, link.kind)?;
+    Ok(Json(LinkShape::of(link, &base)))
 }
 
 async fn change(
@@ -280,15 +284,17 @@ async fn delete(
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<Value>, Problem> {
+    unbounded(&caller, house.links.find(&caller.wallet.id, &id).await?.kind)?;
     house.links.delete(&caller.wallet.id, &id).await?;
     Ok(Json(json!({ "deleted": true })))
 }
 
-/// What pays out later is not bounded by the credential that made it: only who is not bounded himself makes it.
+/// What pays out later is not bounded by the credential that made it, or that has its address: only who is not bounded
+/// himself makes it, or sees it.
 fn unbounded(caller: &WalletCaller, kind: LinkKind) -> Result<(), Problem> {
     let bounded = matches!(caller.principal.family, Family::ApiKey | Family::AclToken | Family::InvoiceKey);
     if kind == LinkKind::Withdraw && (bounded || caller.wallet.through.is_some()) {
-        let text = "Withdraw links are made with the wallet's admin key, or by its owner's login.";
+        let text = "Withdraw links are for the wallet's admin key, or its owner's login.";
         return Err(Problem::new(Code::Forbidden, text));
     }
     Ok(())

@@ -457,7 +457,13 @@ async fn links_are_their_wallets_own_and_make_sense() {
     let bounded = server.key(key["key"].as_str().unwrap());
     let refused = bounded.post("/api/v1/links", withdraw_link(2000, 1)).await;
     assert_eq!(refused.status, 403, "{}", refused.text);
-    assert_eq!(user.post("/api/v1/links", withdraw_link(2000, 1)).await.status, 201);
+    let open = user.post("/api/v1/links", withdraw_link(2000, 1)).await;
+    assert_eq!(open.status, 201);
+    // whoever has the address of such a link is paid by it: it is not shown to who may not make one
+    let at = format!("/api/v1/links/{}", open.body["id"].as_str().unwrap());
+    assert_eq!((bounded.get(&at).await.status, bounded.delete(&at).await.status), (403, 403));
+    assert_eq!(bounded.get("/api/v1/links").await.ok(), json!([]));
+    assert_eq!(user.get("/api/v1/links").await.ok()[0]["id"], open.body["id"]);
     let pay = json!({ "kind": "pay", "title": "x", "min_msat": 1 });
     assert_eq!(bounded.post("/api/v1/links", pay).await.status, 201);
 }

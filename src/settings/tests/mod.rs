@@ -42,6 +42,7 @@ fn what_is_put_into_force_is_what_is_shown() {
             ("lnbits_exchange_rate_providers", _) => json!([
                 { "name": "n", "api_url": "https://a.example", "path": "$.a", "exclude_to": [], "ticker_conversion": [] }
             ]),
+            ("lnbits_webpush_privkey", _) => json!("CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk"),
             ("nostr_absolute_request_urls", _) => json!(["https://a.example"]),
             ("lnbits_register_one_time_activation_codes", _) => json!(["abc"]),
             (_, "boolean") => json!(!read(&Effective::default()).as_bool().unwrap()),
