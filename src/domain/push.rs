@@ -18,7 +18,7 @@ impl std::fmt::Debug for PushKey {
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = crate::store::schema::push_subscriptions)]
 pub struct Subscription {
-    /// Where its push service takes messages for it: whoever knows this address can send there.
+    /// Where its push service takes messages for it, if they are signed with this server's key.
     pub endpoint: String,
     /// Whose payments.
     pub account_id: AccountId,
