@@ -62,6 +62,10 @@ pub struct Link {
     pub max_milli: i64,
     /// What it asks of its payers ([`super::payer::Wanted`]), as JSON (LUD-18).
     pub payer_data: Option<String>,
+    /// What it is for, at length (LUD-20).
+    pub description: Option<String>,
+    /// What it has for whoever has paid (LUD-10), sealed.
+    pub secret_sealed: Option<Vec<u8>>,
 }
 
 /// An invoice that was handed in at a withdraw link.

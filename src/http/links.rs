@@ -81,8 +81,12 @@ struct LinkShape {
     /// What it asks of its payers (LUD-18).
     #[schema(value_type = Object)]
     payer_data: Map<String, Value>,
+    /// What it is for, at length (LUD-20).
+    description: Option<String>,
     success_message: Option<String>,
     success_url: Option<String>,
+    /// Does it have something that a payer can read once he has paid?
+    has_success_secret: bool,
     webhook: Option<String>,
     /// How often it pays out; 0 for a pay link, which has no bound.
     uses: i64,
@@ -130,6 +134,8 @@ impl LinkShape {
             comment_max: link.comment_max,
             success_message: link.success_message,
             success_url: link.success_url,
+            has_success_secret: link.secret_sealed.is_some(),
+            description: link.description,
             webhook: link.webhook,
             uses: link.uses,
             used: link.used,
@@ -185,6 +191,13 @@ struct ChangeLink {
     /// Of a pay link: what a payer is told, at most 144 characters.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     success_message: Option<String>,
+    /// Of a pay link: what a payer can read once he has paid, and nobody else can (LUD-10): at most 3000 bytes. It is
+    /// not shown again. `success_message` says what it is.
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    success_secret: Option<String>,
+    /// Of a pay link: what it is for, at length, at most 1000 characters (LUD-20).
+    #[serde(default, deserialize_with = "lenient::opt_text")]
+    description: Option<String>,
     /// Of a pay link: where a payer is led. Wallets go only to pages of this server.
     #[serde(default, deserialize_with = "lenient::opt_text")]
     success_url: Option<String>,
@@ -347,6 +360,8 @@ fn change_of(house: &House, caller: &WalletCaller, asked: ChangeLink, host: &str
         comment_max: asked.comment_max,
         success_message: asked.success_message,
         success_url: asked.success_url,
+        success_secret: asked.success_secret,
+        description: asked.description,
         webhook: asked.webhook,
         uses: asked.uses,
         pause_seconds: asked.pause_seconds,

@@ -22,7 +22,11 @@ const USES_MAX: i64 = 100_000;
 /// The longest title, in bytes: what fits into an invoice's description.
 const TITLE_MAX: usize = 639;
 /// The longest message after a payment, in characters (LUD-09).
-const MESSAGE_MAX: usize = 144;
+pub(super) const MESSAGE_MAX: usize = 144;
+/// The longest description, in characters (LUD-20).
+const DESCRIPTION_MAX: usize = 1000;
+/// The longest text that is sealed for who pays, in bytes: sealed it has 4096 characters at most (LUD-10).
+const SECRET_MAX: usize = 3000;
 /// The longest comment that a payer may send, in characters.
 const COMMENT_MAX: i64 = 799;
 /// The longest rest between two uses, in seconds: a year.
@@ -74,6 +78,10 @@ pub struct Change {
     pub success_message: Option<String>,
     /// Where a payer is led; empty for nowhere.
     pub success_url: Option<String>,
+    /// What a payer can read once he has paid; empty for nothing.
+    pub success_secret: Option<String>,
+    /// What it is for, at length; empty for nothing.
+    pub description: Option<String>,
     /// Where receipts are reported to; empty for nowhere.
     pub webhook: Option<String>,
     /// How often it pays out.
@@ -120,8 +128,10 @@ impl Links {
             min_milli,
             max_milli: min_milli,
             payer_data: None,
+            description: None,
+            secret_sealed: None,
         };
-        let link = self.checked(changed(blank, new.rest))?;
+        let link = self.checked(self.changed(blank, new.rest)?)?;
         match self.store.link_create(link.clone(), MOST).await {
             Ok(()) => Ok(link),
             Err(StoreError::Refused(Refusal::Taken(_))) => {
@@ -155,7 +165,7 @@ impl Links {
     pub async fn change(&self, wallet: &WalletId, id: &str, change: Change) -> Result<Link, LinkError> {
         let old = self.find(wallet, id).await?;
         let read = old.updated_at;
-        let new = self.checked(changed(old, change))?;
+        let new = self.checked(self.changed(old, change)?)?;
         // two changes of one moment are told apart all the same
         let later = self.clock.now().0.max(read.0.saturating_add(1));
         let new = Link { updated_at: Time(later), ..new };
@@ -194,6 +204,12 @@ impl Links {
         if link.success_message.as_ref().is_some_and(|text| text.chars().count() > MESSAGE_MAX) {
             return wrong(format!("success_message: {MESSAGE_MAX} characters at most."));
         }
+        if link.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
+            return wrong(format!("description: {DESCRIPTION_MAX} characters at most."));
+        }
+        if link.success_url.is_some() && link.secret_sealed.is_some() {
+            return wrong("success_url and success_secret: a payer's wallet shows one of them.".to_owned());
+        }
         if !(0..=PAUSE_MAX).contains(&link.pause_seconds) {
             return wrong(format!("pause_seconds: 0 to {PAUSE_MAX}."));
         }
@@ -202,8 +218,11 @@ impl Links {
                 if link.uses < link.used.max(1) || link.uses > USES_MAX {
                     return wrong(format!("uses: 1 to {USES_MAX}, and not less than it was used."));
                 }
-                if link.comment_max > 0 || link.success_url.is_some() || link.success_message.is_some() {
-                    return wrong("comments and what happens after a payment belong to pay links.".to_owned());
+                let after =
+                    link.success_url.is_some() || link.success_message.is_some() || link.secret_sealed.is_some();
+                if link.comment_max > 0 || link.description.is_some() || after {
+                    let text = "comments, descriptions and what happens after a payment belong to pay links.";
+                    return wrong(text.to_owned());
                 }
                 if link.currency.is_some() || !Wanted::stored(link.payer_data.as_deref()).is_empty() {
                     return wrong("currency and payer_data belong to pay links.".to_owned());
@@ -225,29 +244,43 @@ impl Links {
         }
         Ok(link)
     }
+
+    /// The link with what is to change; an empty text clears.
+    fn changed(&self, link: Link, change: Change) -> Result<Link, LinkError> {
+        let text = |new: Option<String>, old: Option<String>| new.or(old).filter(|text| !text.is_empty());
+        let min_msat = change.min.unwrap_or(link.min_msat);
+        // one price stays one price
+        let is_fixed = link.min_milli == link.max_milli;
+        let secret = change.success_secret.map(|text| Some(text).filter(|text| !text.is_empty()));
+        if secret.iter().flatten().any(|text| text.len() > SECRET_MAX) {
+            return Err(LinkError::Invalid(format!("success_secret: {SECRET_MAX} bytes at most.")));
+        }
+        let seal = |text: String| self.vault.seal(text.as_bytes(), &secret_context(&link.id));
+        Ok(Link {
+            title: change.title.unwrap_or(link.title),
+            min_msat,
+            max_msat: change.max.unwrap_or(link.max_msat),
+            comment_max: change.comment_max.unwrap_or(link.comment_max),
+            success_message: text(change.success_message, link.success_message),
+            success_url: text(change.success_url, link.success_url),
+            webhook: text(change.webhook, link.webhook),
+            uses: change.uses.unwrap_or(link.uses),
+            pause_seconds: change.pause_seconds.unwrap_or(link.pause_seconds),
+            open_until: change.open_until.or(link.open_until),
+            min_milli: change.min_milli.unwrap_or(link.min_milli),
+            max_milli: change.max_milli.or(change.min_milli.filter(|_| is_fixed)).unwrap_or(link.max_milli),
+            payer_data: change
+                .payer_data
+                .map_or(link.payer_data, |wanted| Some(Value::Object(wanted.words()).to_string())),
+            description: text(change.description, link.description),
+            secret_sealed: secret.map_or(link.secret_sealed, |text| text.map(seal)),
+            enabled: change.enabled.unwrap_or(link.enabled),
+            ..link
+        })
+    }
 }
 
-/// The link with what is to change; an empty text clears.
-fn changed(link: Link, change: Change) -> Link {
-    let text = |new: Option<String>, old: Option<String>| new.or(old).filter(|text| !text.is_empty());
-    let min_msat = change.min.unwrap_or(link.min_msat);
-    // one price stays one price
-    let is_fixed = link.min_milli == link.max_milli;
-    Link {
-        title: change.title.unwrap_or(link.title),
-        min_msat,
-        max_msat: change.max.unwrap_or(link.max_msat),
-        comment_max: change.comment_max.unwrap_or(link.comment_max),
-        success_message: text(change.success_message, link.success_message),
-        success_url: text(change.success_url, link.success_url),
-        webhook: text(change.webhook, link.webhook),
-        uses: change.uses.unwrap_or(link.uses),
-        pause_seconds: change.pause_seconds.unwrap_or(link.pause_seconds),
-        open_until: change.open_until.or(link.open_until),
-        min_milli: change.min_milli.unwrap_or(link.min_milli),
-        max_milli: change.max_milli.or(change.min_milli.filter(|_| is_fixed)).unwrap_or(link.max_milli),
-        payer_data: change.payer_data.map_or(link.payer_data, |wanted| Some(Value::Object(wanted.words()).to_string())),
-        enabled: change.enabled.unwrap_or(link.enabled),
-        ..link
-    }
+/// What is sealed opens only for its own link.
+pub(super) fn secret_context(id: &str) -> String {
+    format!("link secret/{id}")
 }

@@ -14,7 +14,7 @@ mod offers;
 use std::sync::Arc;
 
 pub use manage::{Change, Least, New};
-pub use offers::{Offer, PAY_LINK, Success, Told, metadata};
+pub use offers::{Issued, Offer, PAY_LINK, Success, Told, metadata};
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{

@@ -2,16 +2,21 @@
 
 use rust_decimal::Decimal;
 
-use super::{LinkError, Links};
+use super::{
+    LinkError, Links,
+    manage::{MESSAGE_MAX, secret_context},
+};
 use crate::{
     domain::{
         Msat, Payment, Time,
         fiat::{Asked, Currency, Quote},
+        ids::array_from_hex,
         link::{Link, LinkKind},
         payer::{Wanted, commitment},
         payment::Annotations,
     },
     ledger::InvoiceRequest,
+    lnurl::action::{self, Sealed},
 };
 
 /// What marks the invoices.
@@ -49,6 +54,17 @@ pub enum Success {
     Message(String),
     /// A page, and what to say of it.
     Url(String, String),
+    /// What only he can read, and what to say of it (LUD-10).
+    Sealed(Sealed, String),
+}
+
+/// An invoice for a payer, and what he is shown when he has paid it.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The invoice.
+    pub payment: Payment,
+    /// What its link has for him.
+    pub success: Option<Success>,
 }
 
 impl Links {
@@ -76,7 +92,7 @@ impl Links {
     ///
     /// # Errors
     /// When the link does not allow such a payment, or no invoice can be made now.
-    pub async fn invoice(&self, id: &str, amount: Msat, told: Told) -> Result<(Link, Payment), LinkError> {
+    pub async fn invoice(&self, id: &str, amount: Msat, told: Told) -> Result<Issued, LinkError> {
         let offer = self.payable(id).await?;
         if !offer.takes(amount) {
             return Err(LinkError::Invalid(format!("Between {} and {} can be paid.", offer.min, offer.max)));
@@ -110,7 +126,26 @@ impl Links {
             once: None,
         };
         let payment = self.ledger.create_invoice(order).await?;
-        Ok((link, payment))
+        Ok(Issued { success: self.success(&link, &payment)?, payment })
+    }
+
+    /// What the link has for whoever pays this invoice.
+    fn success(&self, link: &Link, payment: &Payment) -> Result<Option<Success>, LinkError> {
+        let said = || link.success_message.clone().unwrap_or_else(|| link.title.chars().take(MESSAGE_MAX).collect());
+        match (&link.success_url, &link.secret_sealed, &link.success_message) {
+            (Some(url), _, _) => Ok(Some(Success::Url(url.clone(), said()))),
+            (None, Some(sealed), _) => {
+                let secret = self.vault.open_text(sealed, &secret_context(&link.id));
+                let preimage = self.ledger.preimage(payment).and_then(|hex| array_from_hex::<32>(&hex));
+                // better no invoice than one whose payer does not get what he pays for
+                let (secret, preimage) = secret.zip(preimage).ok_or_else(|| {
+                    LinkError::Invalid("What this link has for its payers cannot be sealed now.".to_owned())
+                })?;
+                Ok(Some(Success::Sealed(action::seal(&secret, preimage, self.clock.bytes()), said())))
+            }
+            (None, None, Some(message)) => Ok(Some(Success::Message(message.clone()))),
+            (None, None, None) => Ok(None),
+        }
     }
 }
 
@@ -137,16 +172,7 @@ fn in_msat(quote: Quote, milli: i64) -> Result<Msat, LinkError> {
 
 /// The metadata, to the letter: an invoice commits to its hash.
 pub fn metadata(link: &Link) -> String {
-    serde_json::json!([["text/plain", link.title]]).to_string()
-}
-
-impl Success {
-    /// What a link has for its payers.
-    pub fn of(link: &Link) -> Option<Self> {
-        match (&link.success_url, &link.success_message) {
-            (Some(url), message) => Some(Self::Url(url.clone(), message.clone().unwrap_or_else(|| link.title.clone()))),
-            (None, Some(message)) => Some(Self::Message(message.clone())),
-            (None, None) => None,
-        }
-    }
+    let mut entries = vec![["text/plain", &link.title]];
+    entries.extend(link.description.as_deref().map(|text| ["text/long-desc", text]));
+    serde_json::json!(entries).to_string()
 }

@@ -1,12 +1,28 @@
-//! What a service seals for whoever paid it (LUD-10): readable by the preimage, and by nothing else.
+//! What a payee seals for whoever paid him (LUD-10): readable by the preimage, and by nothing else.
 
 use aes::Aes256;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cbc::{
-    Decryptor,
-    cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7},
+    Decryptor, Encryptor,
+    cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7},
 };
 use serde_json::Value;
+
+/// A text that only the preimage opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// In base64.
+    pub ciphertext: String,
+    /// In base64.
+    pub iv: String,
+}
+
+/// Seals a text for whoever will know the preimage; `iv` must be random.
+pub fn seal(text: &str, preimage: [u8; 32], iv: [u8; 16]) -> Sealed {
+    let cipher = Encryptor::<Aes256>::new(&preimage.into(), &iv.into());
+    let ciphertext = cipher.encrypt_padded_vec::<Pkcs7>(text.as_bytes());
+    Sealed { ciphertext: BASE64_STANDARD.encode(ciphertext), iv: BASE64_STANDARD.encode(iv) }
+}
 
 /// The text that an action of the tag `aes` seals, where the preimage opens it.
 pub fn unsealed(action: &str, preimage: &[u8; 32]) -> Option<String> {
@@ -23,18 +39,13 @@ pub fn unsealed(action: &str, preimage: &[u8; 32]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use cbc::{Encryptor, cipher::BlockModeEncrypt};
     use serde_json::json;
 
     use super::*;
 
     fn sealed(text: &str, preimage: [u8; 32]) -> Value {
-        let (iv, key) = ([7; 16], preimage.into());
-        let ciphertext = Encryptor::<Aes256>::new(&key, &iv.into()).encrypt_padded_vec::<Pkcs7>(text.as_bytes());
-        json!({
-            "tag": "aes", "description": "code",
-            "ciphertext": BASE64_STANDARD.encode(ciphertext), "iv": BASE64_STANDARD.encode(iv),
-        })
+        let Sealed { ciphertext, iv } = seal(text, preimage, [7; 16]);
+        json!({ "tag": "aes", "description": "code", "ciphertext": ciphertext, "iv": iv })
     }
 
     #[test]

@@ -354,6 +354,49 @@ async fn a_link_asks_who_pays() {
     server.assert_sound().await;
 }
 
+/// LUD-10 and LUD-20: what is sold by a link is described at length, and read by whoever has paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_has_something_for_who_pays() {
+    let mut plan = Plan::sqlite();
+    plan.limits.lnurl.allow_private = true;
+    let server = plan.start().await;
+    let (payer, payee) = (server.wallet(100).await, server.wallet(0).await);
+    let order = json!({
+        "kind": "pay", "title": "book", "min_msat": 1000, "success_message": "Your code", "success_secret": "it is 1234 ✓",
+        "description": "A book of many pages.",
+    });
+    let link = made(&payee, order).await;
+    assert_eq!((&link["has_success_secret"], &link["description"]), (&json!(true), &json!("A book of many pages.")));
+    assert!(!link.to_string().contains("1234"), "{link}");
+    let offer = open(&server, link["url"].as_str().unwrap()).await;
+    assert_eq!(offer["metadata"], r#"[["text/plain","book"],["text/long-desc","A book of many pages."]]"#);
+    let paid = payer.admin.post("/api/v1/payments/lnurl", json!({ "lnurl": link["lnurl"], "amount": 1000 })).await.ok();
+    assert!(!paid["extra"]["success_action"].as_str().unwrap().contains("1234"), "{paid}");
+    assert_eq!(paid["extra"]["success_action_text"], "it is 1234 ✓");
+    // the payee's own list has no word of it
+    let received = payee.admin.get("/api/v1/payments").await;
+    assert!(!received.text.contains("1234"), "{}", received.text);
+    let at = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    for wrong in [
+        json!({ "success_url": format!("{}/thanks", server.url) }),
+        json!({ "success_secret": "x".repeat(3001) }),
+        json!({ "description": "x".repeat(1001) }),
+    ] {
+        assert_eq!(payee.admin.patch(&at, wrong.clone()).await.status, 400, "{wrong}");
+    }
+    let kept = payee.admin.patch(&at, json!({ "title": "books" })).await.ok();
+    assert_eq!(kept["has_success_secret"], true);
+    let cleared = payee.admin.patch(&at, json!({ "success_secret": "", "description": "" })).await.ok();
+    assert_eq!((&cleared["has_success_secret"], &cleared["description"]), (&json!(false), &Value::Null));
+    assert_eq!(open(&server, link["url"].as_str().unwrap()).await["metadata"], r#"[["text/plain","books"]]"#);
+    for wrong in [json!({ "success_secret": "x" }), json!({ "description": "x" })] {
+        let mut body = withdraw_link(2000, 1);
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        assert_eq!(payee.admin.post("/api/v1/links", body).await.status, 400, "{wrong}");
+    }
+    server.assert_sound().await;
+}
+
 /// A price in a currency is worth what it is worth when somebody pays; between offer and answer the rate may move a little.
 async fn a_link_has_a_price(plan: Plan) {
     let server = plan.start().await;

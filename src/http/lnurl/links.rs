@@ -1,4 +1,5 @@
-//! Links of wallets here, as those see them who have one: LUD-03, LUD-06, LUD-09, LUD-12, LUD-18 and LUD-21.
+//! Links of wallets here, as those see them who have one: LUD-03, LUD-06, LUD-09, LUD-10,
+//! LUD-12, LUD-18, LUD-20 and LUD-21.
 //!
 //! What is wrong is said with status 200 and `status: ERROR`, as wallets expect it.
 
@@ -25,7 +26,8 @@ use super::{
 use crate::{
     domain::{Msat, payer::Wanted},
     ledger::LedgerError,
-    links::{LinkError, Offer, Success, Told, metadata},
+    links::{Issued, LinkError, Offer, Success, Told, metadata},
+    lnurl::action::Sealed,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -33,7 +35,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/v1/lnurl/pay/{link_id}", Public, offer)
             .doc("Says what can be paid by a pay link (LUD-06)."),
         route(Method::GET, "/api/v1/lnurl/pay/{link_id}/cb", Public, invoice)
-            .doc("Issues an invoice for a pay link, with what its payer is shown afterwards (LUD-09)."),
+            .doc("Issues an invoice for a pay link, with what its payer is shown afterwards (LUD-09, LUD-10)."),
         route(Method::GET, "/api/v1/lnurl/withdraw/{link_id}", Public, withdrawable)
             .doc("Says what can be withdrawn by a withdraw link (LUD-03)."),
         route(Method::GET, "/api/v1/lnurl/withdraw/{link_id}/cb", Public, withdraw)
@@ -97,14 +99,17 @@ async fn invoice(
     Params(asked): Params<ToPay>,
 ) -> Result<Json<Value>, Problem> {
     let told_with = Told { comment: asked.comment, payer_data: asked.payerdata };
-    let (link, payment) = match house.links.invoice(&id, Msat(asked.amount), told_with).await {
+    let Issued { payment, success } = match house.links.invoice(&id, Msat(asked.amount), told_with).await {
         Ok(made) => made,
         Err(error) => return told(error),
     };
     let (_, base) = reached(&request, &house);
-    let success = Success::of(&link).map(|success| match success {
+    let success = success.map(|success| match success {
         Success::Message(message) => json!({ "tag": "message", "message": message }),
         Success::Url(url, description) => json!({ "tag": "url", "url": url, "description": description }),
+        Success::Sealed(Sealed { ciphertext, iv }, description) => {
+            json!({ "tag": "aes", "description": description, "ciphertext": ciphertext, "iv": iv })
+        }
     });
     Ok(Json(json!({
         "pr": payment.bolt11,

@@ -59,6 +59,8 @@ pub(in crate::store) async fn update(conn: &mut Conn, link: &Link, read: &Time) 
             links::min_milli.eq(link.min_milli),
             links::max_milli.eq(link.max_milli),
             links::payer_data.eq(&link.payer_data),
+            links::description.eq(&link.description),
+            links::secret_sealed.eq(&link.secret_sealed),
         ))
         .execute(conn)
         .await?;

@@ -24,6 +24,8 @@ diesel::table! {
         min_milli -> BigInt,
         max_milli -> BigInt,
         payer_data -> Nullable<Text>,
+        description -> Nullable<Text>,
+        secret_sealed -> Nullable<Binary>,
     }
 }
 
