@@ -26,7 +26,7 @@ use crate::{
 
 const CURSOR: &str = "push";
 /// Events that are looked at in one transaction.
-const BATCH: i64 = 500;
+const BATCH: i64 = 2000;
 /// A number that is missing in the outbox belongs to a transaction that is still open, or to one that was rolled back;
 /// after so many seconds it is the latter.
 const HOLE_SECONDS: i64 = 10;
@@ -75,38 +75,39 @@ pub(in crate::store) async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
 pub(in crate::store) async fn plan(conn: &mut Conn, now: &Time, since: &Time) -> Result<bool, StoreError> {
     let cursor = place(conn).await?;
     let after = outbox::table.filter(outbox::id.gt(cursor)).order(outbox::id).limit(BATCH);
-    let events: Vec<Event> = after.select(Event::as_select()).load(conn).await?;
+    let events: Vec<(i64, Time)> = after.select((outbox::id, outbox::created_at)).load(conn).await?;
     let mut reached = cursor;
-    for event in &events {
-        let is_next = event.id == reached.saturating_add(1);
-        if !is_next && event.created_at.plus_seconds(HOLE_SECONDS) > *now {
+    for (id, at) in &events {
+        let is_next = *id == reached.saturating_add(1);
+        if !is_next && at.plus_seconds(HOLE_SECONDS) > *now {
             break;
         }
-        reached = event.id;
-        if event.created_at >= *since {
-            address(conn, event).await?;
-        }
+        reached = *id;
     }
     if reached > cursor {
+        address(conn, cursor, reached, *since).await?;
         move_to(conn, reached).await?;
     }
     diesel::delete(messages::table.filter(messages::created_at.lt(*since))).execute(conn).await?;
     Ok(i64::try_from(events.len()).is_ok_and(|read| read == BATCH) && reached > cursor)
 }
 
-/// One message for each browser that wants to hear of this event.
-async fn address(conn: &mut Conn, event: &Event) -> Result<(), StoreError> {
-    let Some(payment) = event.payment_id else { return Ok(()) };
-    if !matches!(event.kind, EventKind::PaymentReceived | EventKind::PaymentSent) {
-        return Ok(());
-    }
-    let of_owner = subscriptions::table
-        .inner_join(wallets::table.on(wallets::account_id.eq(subscriptions::account_id)))
-        .filter(wallets::id.eq(&event.wallet_id))
-        .filter(subscriptions::created_at.le(event.created_at))
-        .select((subscriptions::endpoint, subscriptions::account_id));
-    let browsers: Vec<(String, AccountId)> = of_owner.load(conn).await?;
-    for (endpoint, account) in browsers {
+/// Of these events, one message for each browser that wants to hear of it. Most events concern nobody who does: they
+/// are not even read.
+async fn address(conn: &mut Conn, after: i64, reached: i64, since: Time) -> Result<(), StoreError> {
+    let heard = outbox::table
+        .inner_join(wallets::table.on(wallets::id.eq(outbox::wallet_id)))
+        .inner_join(subscriptions::table.on(subscriptions::account_id.eq(wallets::account_id)))
+        .filter(outbox::id.gt(after))
+        .filter(outbox::id.le(reached))
+        .filter(outbox::created_at.ge(since))
+        .filter(outbox::kind.eq_any([EventKind::PaymentReceived, EventKind::PaymentSent]))
+        .filter(subscriptions::created_at.le(outbox::created_at))
+        .order((outbox::id, subscriptions::endpoint))
+        .select((Event::as_select(), subscriptions::endpoint, subscriptions::account_id));
+    let heard: Vec<(Event, String, AccountId)> = heard.load(conn).await?;
+    for (event, endpoint, account) in heard {
+        let Some(payment) = event.payment_id else { continue };
         let message = (
             messages::event_id.eq(event.id),
             messages::endpoint.eq(endpoint),
