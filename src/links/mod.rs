@@ -10,6 +10,7 @@
 mod claims;
 mod manage;
 mod offers;
+mod prices;
 
 use std::sync::Arc;
 

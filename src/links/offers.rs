@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::{
     LinkError, Links,
     manage::{MESSAGE_MAX, secret_context},
+    prices::in_msat,
 };
 use crate::{
     domain::{
@@ -21,9 +22,6 @@ use crate::{
 
 /// What marks the invoices.
 pub const PAY_LINK: &str = "pay_link";
-/// Between an offer and the payer's answer the rate moves: a 50th more or less than a price is the price. That is what
-/// bitcoin moves in a rough hour, and no more than card companies take.
-const TOLERANCE: i64 = 50;
 
 /// What can be paid by a link at this moment.
 #[derive(Debug, Clone)]
@@ -34,6 +32,8 @@ pub struct Offer {
     pub min: Msat,
     /// The most.
     pub max: Msat,
+    /// The name under which the payer answers.
+    pub name: String,
     /// What the link's currency costs, if it has one.
     quote: Option<Quote>,
 }
@@ -68,11 +68,12 @@ pub struct Issued {
 }
 
 impl Links {
-    /// What can be paid by this link.
+    /// What can be paid by this link: by its id, or by the name of an offer that was made before.
     ///
     /// # Errors
     /// When there is no such link, or it does not work now.
-    pub async fn payable(&self, id: &str) -> Result<Offer, LinkError> {
+    pub async fn payable(&self, name: &str) -> Result<Offer, LinkError> {
+        let (id, before) = name.split_once('.').map_or((name, None), |(id, offer)| (id, Some(offer)));
         let found = self.store.link_find(id.to_owned()).await?;
         let link = found.filter(|link| link.kind == LinkKind::Pay).ok_or(LinkError::Missing)?;
         let over = |now: Time| link.open_until.is_some_and(|until| until <= now);
@@ -81,20 +82,23 @@ impl Links {
         }
         self.has_owner(&link).await?;
         let Some(code) = &link.currency else {
-            return Ok(Offer { min: link.min_msat, max: link.max_msat, quote: None, link });
+            return Ok(Offer { min: link.min_msat, max: link.max_msat, name: link.id.clone(), quote: None, link });
         };
         let quote = self.ledger.rates().price(Currency::parse(code).ok_or(LinkError::Missing)?).await?;
-        let (min, max) = (in_msat(quote, link.min_milli)?, in_msat(quote, link.max_milli)?);
-        Ok(Offer { min, max, quote: Some(quote), link })
+        let (min, max) = match before.and_then(|offer| self.kept(&link, offer)) {
+            Some(kept) => kept,
+            None => (in_msat(quote, link.min_milli)?, in_msat(quote, link.max_milli)?),
+        };
+        Ok(Offer { min, max, name: self.kept_as(&link, min, max), quote: Some(quote), link })
     }
 
     /// Has the wallet issue an invoice for a payer.
     ///
     /// # Errors
     /// When the link does not allow such a payment, or no invoice can be made now.
-    pub async fn invoice(&self, id: &str, amount: Msat, told: Told) -> Result<Issued, LinkError> {
-        let offer = self.payable(id).await?;
-        if !offer.takes(amount) {
+    pub async fn invoice(&self, name: &str, amount: Msat, told: Told) -> Result<Issued, LinkError> {
+        let offer = self.payable(name).await?;
+        if amount < offer.min || amount > offer.max {
             return Err(LinkError::Invalid(format!("Between {} and {} can be paid.", offer.min, offer.max)));
         }
         let (asked, link) = (offer.asked(amount), offer.link);
@@ -150,11 +154,6 @@ impl Links {
 }
 
 impl Offer {
-    fn takes(&self, amount: Msat) -> bool {
-        let slack = |of: Msat| if self.quote.is_some() { of.0 / TOLERANCE } else { 0 };
-        (self.min.0 - slack(self.min)..=self.max.0.saturating_add(slack(self.max))).contains(&amount.0)
-    }
-
     /// What of the link's currency this amount is for: its price, where it has one.
     fn asked(&self, amount: Msat) -> Option<Asked> {
         let quote = self.quote?;
@@ -162,12 +161,6 @@ impl Offer {
         let price = if min == max { Decimal::new(min, 3) } else { quote.price.value(amount) };
         Some(Asked { quote, amount: price })
     }
-}
-
-fn in_msat(quote: Quote, milli: i64) -> Result<Msat, LinkError> {
-    let msat = quote.price.sat(Decimal::new(milli, 3)).and_then(Msat::from_sat).filter(|msat| !msat.is_zero());
-    let text = || format!("What it costs in {} is not between one satoshi and all there are.", quote.currency);
-    msat.ok_or_else(|| LinkError::Invalid(text()))
 }
 
 /// The metadata, to the letter: an invoice commits to its hash.

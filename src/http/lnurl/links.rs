@@ -72,14 +72,14 @@ async fn offer(
     house: Data<House>,
     PathPart(id): PathPart<String>,
 ) -> Result<Json<Value>, Problem> {
-    let Offer { link, min, max, .. } = match house.links.payable(&id).await {
+    let Offer { link, min, max, name, .. } = match house.links.payable(&id).await {
         Ok(offer) => offer,
         Err(error) => return told(error),
     };
     let (_, base) = reached(&request, &house);
     let mut offer = json!({
         "tag": "payRequest",
-        "callback": format!("{base}/api/v1/lnurl/pay/{}/cb", link.id),
+        "callback": format!("{base}/api/v1/lnurl/pay/{name}/cb"),
         "minSendable": min.0,
         "maxSendable": max.0,
         "metadata": metadata(&link),
