@@ -229,10 +229,10 @@ async fn a_link_has_a_price(plan: Plan) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_has_a_price_on_sqlite() {
-    a_link_has_a_price(Plan::sqlite()).await;
+    a_link_has_a_price(Plan::sqlite().seeded()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_has_a_price_on_postgres() {
-    a_link_has_a_price(Plan::postgres().await).await;
+    a_link_has_a_price(Plan::postgres().await.seeded()).await;
 }
