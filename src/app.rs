@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -18,13 +18,9 @@ use crate::{
     accounts::{AccountError, Accounts, Setup},
     backup::{self, Backup},
     clock::Clock,
-    config::{ConfigError, DATABASE_FILE, Funding, Logins, Secrets, Settings},
+    config::{ConfigError, DATABASE_FILE, Logins, Secrets, Settings},
     domain::limits::Limits,
     events::Events,
-    funding::{
-        FundingSource, SourceDown,
-        simulated::{Options, SimulatedNode},
-    },
     http::{self, House},
     idempotency::Idempotency,
     jobs::{self, Workshop},
@@ -36,6 +32,7 @@ use crate::{
     outbound::Outbound,
     push::Pushes,
     settings::{Effective, Settings as Live, Values},
+    sources::{self, Given, Sources},
     store::{Store, StoreError},
     vault::Vault,
     webhooks::Webhooks,
@@ -56,9 +53,6 @@ pub enum StartError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The funding source.
-    #[error("the funding source does not start: {0}")]
-    Source(#[from] SourceDown),
     /// The socket.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -72,7 +66,9 @@ pub struct Parts {
     /// The database.
     pub store: Store,
     /// The node.
-    pub source: Arc<dyn FundingSource>,
+    pub source: Given,
+    /// Where a node of this process keeps what it has to remember.
+    pub folder: Option<PathBuf>,
     /// Secrets.
     pub secrets: Secrets,
     /// Time and randomness.
@@ -99,12 +95,12 @@ impl Parts {
         backup::sweep(&settings.data_dir);
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
-        let source = open_source(settings, &secrets, &clock)?;
+        let (source, folder) = (Given::Class(settings.funding.class()), Some(settings.data_dir.clone()));
         let limits = Limits { tiers: settings.traffic.tiers(), ..Limits::default() };
         let mut all = Effective { limits, logins: Logins::load()? };
         let environment = crate::settings::environment(&mut all, |name| std::env::var(name).ok())?;
         let Effective { limits, logins } = all;
-        Ok(Self { store, source, secrets, clock, limits, logins, environment, lock: Some(lock) })
+        Ok(Self { store, source, secrets, clock, limits, logins, environment, folder, lock: Some(lock) })
     }
 
     /// Opens what a check needs beside a running server on the same data folder. The database has to be
@@ -116,10 +112,9 @@ impl Parts {
         let clock = Clock::system();
         let secrets = Secrets::load(&settings.data_dir, &clock)?;
         let store = open_store(settings).await?;
-        let source = SimulatedNode::open(Options::new(clock.clone(), secrets.master.0))?;
-        source.set_down(true);
+        let source = Given::Nobody;
         let (limits, logins) = (Limits::default(), Logins::default());
-        Ok(Self { store, source, secrets, clock, limits, logins, environment: Values::new(), lock: None })
+        Ok(Self { store, source, secrets, clock, limits, logins, environment: Values::new(), folder: None, lock: None })
     }
 
     /// The audit log alone, for commands that do not serve.
@@ -142,14 +137,33 @@ impl Parts {
         })
     }
 
-    /// The ledger alone, for commands that do not serve.
-    pub fn ledger(&self) -> Ledger {
-        self.ledger_under(self.settings())
+    /// The ledger alone, with the funding sources that can be opened, for commands that do not serve.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn ledger(&self) -> Result<Ledger, StoreError> {
+        let settings = self.settings();
+        settings.load().await?;
+        let sources = self.sources(settings.clone());
+        sources.follow().await?;
+        Ok(self.ledger_under(settings, sources))
     }
 
-    fn ledger_under(&self, settings: Live) -> Ledger {
+    /// The funding sources alone. None is open before they follow what was chosen.
+    fn sources(&self, settings: Live) -> Sources {
+        Sources::new(sources::Parts {
+            store: self.store.clone(),
+            settings,
+            vault: Vault::new(self.secrets.master.0, self.clock.clone()),
+            clock: self.clock.clone(),
+            folder: self.folder.clone(),
+            given: self.source.clone(),
+        })
+    }
+
+    fn ledger_under(&self, settings: Live, sources: Sources) -> Ledger {
         let vault = Vault::new(self.secrets.master.0, self.clock.clone());
-        Ledger::new(self.store.clone(), Arc::clone(&self.source), vault, self.clock.clone(), settings)
+        Ledger::new(self.store.clone(), sources, vault, self.clock.clone(), settings)
     }
 
     fn links(&self, ledger: &Ledger) -> Links {
@@ -192,18 +206,6 @@ pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
         None => {
             make_folder(&settings.data_dir)?;
             Ok(Store::open_sqlite(&settings.data_dir.join(DATABASE_FILE))?)
-        }
-    }
-}
-
-fn open_source(settings: &Settings, secrets: &Secrets, clock: &Clock) -> Result<Arc<dyn FundingSource>, StartError> {
-    match settings.funding {
-        Funding::Simulated => {
-            let vault = Vault::new(secrets.master.0, clock.clone());
-            let journal = settings.data_dir.join("simulated-node.jsonl");
-            let options =
-                Options { journal: Some(journal), ..Options::new(clock.clone(), vault.derived("simulated node")) };
-            Ok(SimulatedNode::open(options)?)
         }
     }
 }
@@ -255,7 +257,10 @@ impl App {
         let catalogue = Arc::new(http::catalogue(&table));
         let live = parts.settings();
         live.load().await?;
-        let (ledger, audit) = (parts.ledger_under(live.clone()), parts.audit());
+        let sources = parts.sources(live.clone());
+        // one that cannot be reached does not keep the server from starting
+        sources.follow().await?;
+        let (ledger, audit) = (parts.ledger_under(live.clone(), sources), parts.audit());
         let (webhooks, links) = (parts.webhooks(&ledger, live.clone()), parts.links(&ledger));
         let public_url = settings.public_url(address)?;
         let (pushes, idempotency) = (parts.pushes(&ledger, live.clone(), &public_url), parts.idempotency());

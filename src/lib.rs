@@ -23,6 +23,7 @@ pub mod outbound;
 pub mod push;
 pub mod rates;
 pub mod settings;
+pub mod sources;
 pub mod store;
 pub mod trace;
 pub mod vault;

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["store", "funding", "clock", "vault", "config", "trace", "outbound"],
     &["settings"],
-    &["rates"],
+    &["rates", "sources"],
     &["ledger", "accounts", "idempotency", "backup", "keepsakes"],
     &["lnurl", "links", "events", "webhooks", "push", "extensions", "observe", "export"],
     &["http", "jobs"],

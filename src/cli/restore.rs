@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use satchel::{app, backup, clock::Clock, store};
+use satchel::{app, backup, clock::Clock, domain::funding::EVERY_SOURCE, store};
 use serde_json::json;
 
 use super::{Failure, Told, answer};
@@ -39,7 +39,7 @@ pub(super) async fn run(Restore { file, told: Told { settings, json: as_json } }
         "the database was restored from a backup of {}: compare the ledger with the node before more is sent",
         restored.created_at
     );
-    store.alarm_restored(settings.funding.name().to_owned(), detail, clock.now()).await?;
+    store.alarm_restored(EVERY_SOURCE.to_owned(), detail, clock.now()).await?;
     let text = format!(
         "Restored into {} what was backed up at {}.\n\
          The node is asked about everything that was in flight then. Nothing is sent until the super user has\n\

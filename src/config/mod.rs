@@ -84,10 +84,10 @@ pub enum Funding {
 }
 
 impl Funding {
-    /// The name that is stored with each payment of it.
-    pub const fn name(self) -> &'static str {
+    /// The class of its driver.
+    pub const fn class(self) -> &'static str {
         match self {
-            Self::Simulated => "simulated",
+            Self::Simulated => "FakeWallet",
         }
     }
 }

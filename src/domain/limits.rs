@@ -260,9 +260,10 @@ impl Limits {
         }
     }
 
-    /// The fee cap of a payment: the caller's, but never more than the operator's.
-    pub fn fee_limit(&self, amount: Msat, asked: Option<Msat>) -> Msat {
-        let reserve = self.fee_reserve(amount);
+    /// The fee cap of a payment: the caller's, but never more than the operator's. Where sending has a price, less than
+    /// that would pay nothing.
+    pub fn fee_limit(&self, amount: Msat, asked: Option<Msat>, price: Option<Msat>) -> Msat {
+        let reserve = price.map_or(self.fee_reserve(amount), |price| price.max(self.fee_reserve(amount)));
         asked.map_or(reserve, |asked| asked.min(reserve))
     }
 }
@@ -300,8 +301,10 @@ mod tests {
         assert_eq!(limits.fee_reserve(Msat(1000)), Msat(2000));
         assert_eq!(limits.fee_reserve(Msat(1_000_000)), Msat(10_000));
         assert_eq!(limits.fee_reserve(Msat::MAX), Msat(Msat::MAX.0 / 100));
-        assert_eq!(limits.fee_limit(Msat(1_000_000), None), Msat(10_000));
-        assert_eq!(limits.fee_limit(Msat(1_000_000), Some(Msat(0))), Msat(0));
-        assert_eq!(limits.fee_limit(Msat(1_000_000), Some(Msat(50_000))), Msat(10_000));
+        assert_eq!(limits.fee_limit(Msat(1_000_000), None, None), Msat(10_000));
+        assert_eq!(limits.fee_limit(Msat(1_000_000), Some(Msat(0)), None), Msat(0));
+        assert_eq!(limits.fee_limit(Msat(1_000_000), Some(Msat(50_000)), None), Msat(10_000));
+        assert_eq!(limits.fee_limit(Msat(1000), None, Some(Msat(4004))), Msat(4004));
+        assert_eq!(limits.fee_limit(Msat(1000), Some(Msat(7)), Some(Msat(4004))), Msat(7));
     }
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod factor;
 pub mod fiat;
 pub mod filter;
+pub mod funding;
 pub mod hold;
 pub mod ids;
 pub mod journal;

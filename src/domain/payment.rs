@@ -154,6 +154,8 @@ pub struct NewPayment {
     pub extra: String,
     pub external_id: Option<String>,
     pub source: String,
+    /// The source's own name for it, when it gave one.
+    pub source_ref: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
     pub next_check_at: Option<Time>,
@@ -188,7 +190,7 @@ impl NewPayment {
             external_id: self.external_id,
             failure: None,
             source: self.source,
-            source_ref: None,
+            source_ref: self.source_ref,
             created_at: self.created_at,
             updated_at: self.updated_at,
             dispatched_at: None,

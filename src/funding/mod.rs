@@ -3,14 +3,27 @@
 //! The rule that keeps money right is in the answers: [`Outcome`] has a word for "I do not know", and
 //! only a definite word moves money back. A source that cannot be sure says [`Outcome::Unknown`].
 
+pub mod driver;
+pub mod phoenixd;
 pub mod simulated;
+pub mod wire;
 
 use std::future::ready;
 
+pub use driver::{BadField, Driver, Fields, Home, Setup};
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use lightning_invoice::Currency;
 
-use crate::domain::{Msat, PaymentHash, PaymentId, Time, bolt11::Invoice};
+use crate::domain::{
+    Msat, PaymentHash, PaymentId, Time,
+    bolt11::{self, Invoice},
+};
+
+/// Every kind of source that this server can have.
+pub const DRIVERS: &[Driver] = &[simulated::DRIVER, phoenixd::DRIVER];
+
+/// How far the source's clock may be from ours, in seconds, where the two are compared: both are set by NTP.
+pub const CLOCKS_APART: i64 = 2;
 
 /// What a source can do. A request that needs what is missing is refused before money moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +39,20 @@ pub struct Capabilities {
     pub amountless: bool,
     /// Pays nodes that issued no invoice.
     pub keysend: bool,
+    /// Tells by itself what arrives. A source that does not is asked about every open invoice, again and again.
+    pub reports: bool,
 }
 
 impl Capabilities {
     /// All of it.
-    pub const ALL: Self =
-        Self { fee_limit: true, consistent_not_found: true, hold: true, amountless: true, keysend: true };
+    pub const ALL: Self = Self {
+        fee_limit: true,
+        consistent_not_found: true,
+        hold: true,
+        amountless: true,
+        keysend: true,
+        reports: true,
+    };
 }
 
 /// The source cannot be reached or cannot work now; it may later. The text is for people.
@@ -44,6 +65,11 @@ pub struct SourceDown(pub String);
 pub struct NodeStatus {
     /// What it can send and has received, all channels together.
     pub balance: Msat,
+    /// Who it is: the node's public key, or the name of the account at a provider. Two sources with one identity are
+    /// one source.
+    pub identity: String,
+    /// The network that it is on.
+    pub network: Currency,
 }
 
 /// What an invoice is to say.
@@ -79,6 +105,57 @@ pub struct IssuedInvoice {
     pub preimage: Option<[u8; 32]>,
     /// When it expires.
     pub expires_at: Time,
+    /// The source's own name for it, when it gave one.
+    pub source_ref: Option<String>,
+}
+
+/// Which invoice a question is about.
+#[derive(Debug, Clone)]
+pub struct InvoiceRef {
+    /// Its payment hash.
+    pub payment_hash: PaymentHash,
+    /// The source's own name for it, when it gave one.
+    pub source_ref: Option<String>,
+    /// The payment request.
+    pub bolt11: String,
+    /// When it was issued.
+    pub issued_at: Time,
+}
+
+/// Reads the invoice that a source issued.
+///
+/// # Errors
+/// When it is none, or asks for another amount than was ordered: whoever pays it would pay something else.
+pub fn issued(
+    text: &str,
+    order: &InvoiceOrder,
+    preimage: Option<[u8; 32]>,
+    source_ref: Option<String>,
+) -> Result<IssuedInvoice, InvoiceError> {
+    let invoice = bolt11::parse(text)
+        .map_err(|error| SourceDown(format!("the source issued what is no payment request: {error}")))?;
+    if invoice.amount.unwrap_or(Msat::ZERO) != order.amount {
+        let asks = invoice.amount.map_or("no amount".to_owned(), |amount| amount.to_string());
+        return Err(InvoiceError::Refused(format!("the source issued an invoice that asks for {asks}")));
+    }
+    if order.hold.as_ref().is_some_and(|hash| *hash != invoice.payment_hash) {
+        return Err(InvoiceError::Refused("the source issued an invoice with another payment hash".to_owned()));
+    }
+    let preimage = preimage.filter(|preimage| PaymentHash::of(preimage) == invoice.payment_hash);
+    let (payment_hash, expires_at) = (invoice.payment_hash, invoice.expires_at);
+    Ok(IssuedInvoice { bolt11: invoice.text, payment_hash, preimage, expires_at, source_ref })
+}
+
+/// The network of a name that nodes use for it.
+pub fn network_named(name: &str) -> Option<Currency> {
+    match name.trim().to_ascii_lowercase().as_str() {
+        "mainnet" | "main" | "bitcoin" | "livenet" => Some(Currency::Bitcoin),
+        "testnet" | "testnet3" | "testnet4" | "test" => Some(Currency::BitcoinTestnet),
+        "signet" | "mutinynet" => Some(Currency::Signet),
+        "regtest" => Some(Currency::Regtest),
+        "simnet" => Some(Currency::Simnet),
+        _ => None,
+    }
 }
 
 /// Why no invoice was issued.
@@ -237,11 +314,8 @@ pub type Positioned = (i64, SourceEvent);
 
 /// A Lightning node, seen from the ledger.
 pub trait FundingSource: Send + Sync {
-    /// The name that is stored with each payment.
+    /// The short name of its driver.
     fn name(&self) -> &'static str;
-
-    /// The network its invoices are for.
-    fn network(&self) -> Currency;
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
@@ -259,7 +333,13 @@ pub trait FundingSource: Send + Sync {
     fn lookup_payment(&self, attempt: AttemptRef) -> BoxFuture<'_, Outcome>;
 
     /// Asks what became of an invoice.
-    fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>>;
+    fn lookup_invoice(&self, invoice: InvoiceRef) -> BoxFuture<'_, Result<InvoiceState, SourceDown>>;
+
+    /// What sending so much costs, where that is a price and not the luck of routing: then a payment whose fee limit is
+    /// below it need not be tried.
+    fn price(&self, _amount: Msat) -> Option<Msat> {
+        None
+    }
 
     /// Has the node take the money that it holds for a hold invoice. Saying so again of one that it took is no error.
     /// Only for sources that can hold.

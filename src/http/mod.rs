@@ -15,6 +15,7 @@ mod auth;
 mod body;
 mod events;
 mod files;
+mod funding;
 mod handed_out;
 mod idempotency;
 mod impersonation;
@@ -180,6 +181,7 @@ pub fn table() -> Vec<Route> {
         route::under("Users", user_admin::routes()),
         route::under("Super user", users::routes()),
         route::under("Super user", admin::routes()),
+        route::under("Super user", funding::routes()),
         route::under("Super user", audit::routes()),
         route::under("Super user", server::routes()),
         route::under("Super user", settings::routes()),

@@ -23,9 +23,6 @@ use super::{
 };
 use crate::settings::{Secrecy, SettingsError, table};
 
-/// The funding sources that this server can have, by the names of LNbits.
-const FUNDING_SOURCES: &[&str] = &["FakeWallet"];
-
 pub fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/admin/api/v1/settings", SuperUser, read)
@@ -105,7 +102,7 @@ struct DefaultShape {
 async fn read(_: Caller<SuperUser>, house: Data<House>) -> Json<SettingsShape> {
     let mut shown = house.settings.shown();
     shown.insert("is_super_user".into(), true.into());
-    shown.insert("lnbits_allowed_funding_sources".into(), json!(FUNDING_SOURCES));
+    shown.insert("lnbits_allowed_funding_sources".into(), json!(crate::sources::classes()));
     Json(SettingsShape(shown))
 }
 

@@ -51,7 +51,7 @@ struct StatusShape {
     up_time_seconds: i64,
     version: &'static str,
     /// The funding source.
-    funding_source: &'static str,
+    funding_source: String,
     /// The Lightning network its invoices are for.
     network: &'static str,
     /// What the node holds, in millisatoshi; for the super user, and null when the node does not answer.

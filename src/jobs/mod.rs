@@ -3,10 +3,9 @@
 //! Every job is a loop that can be cut off anywhere: what it does is done by transactions, and what it
 //! did not come to, its next round does.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+mod sources;
+
+use std::{future::Future, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{task::JoinSet, time::sleep};
@@ -31,8 +30,6 @@ const CREDENTIALS_EVERY: Duration = Duration::from_millis(400);
 const USES_EVERY: Duration = Duration::from_secs(30);
 /// Between two writings of from where keys were used.
 const PLACES_EVERY: Duration = Duration::from_secs(2);
-/// Before a lost node is called again: at first, and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long events stay in the outbox.
 const EVENTS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
 /// How long is known what became of a report.
@@ -79,7 +76,19 @@ pub fn start(of: &Workshop<'_>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     let book = of.book.clone();
     book.begins("node reports", None);
-    jobs.spawn(follow_source(of.ledger.clone(), book));
+    jobs.spawn(sources::follow_all(of.ledger.clone(), book));
+    let chosen = of.ledger.sources().clone();
+    let book = of.book.clone();
+    book.begins("funding source", Some(CREDENTIALS_EVERY));
+    jobs.spawn(again_and_again(
+        book,
+        "funding source",
+        CREDENTIALS_EVERY,
+        work(move || {
+            let chosen = chosen.clone();
+            async move { chosen.follow().await }
+        }),
+    ));
     // these look by themselves whether there is something to do, and tell the log when it goes wrong
     of.book.begins("open payments", None);
     let ledger = of.ledger.clone();
@@ -242,19 +251,6 @@ where
 async fn again_and_again(book: JobBook, name: &'static str, pause: Duration, mut work: Work) {
     loop {
         book.ended(name, work().await);
-        sleep(pause).await;
-    }
-}
-
-async fn follow_source(ledger: Ledger, book: JobBook) {
-    let mut pause = RETRY.0;
-    loop {
-        let since = Instant::now();
-        let outcome = ledger.follow_source().await;
-        // a node that was there for a while and is lost again is called again at once
-        let lasted = outcome.is_ok() || since.elapsed() > RETRY.1;
-        pause = if lasted { RETRY.0 } else { (pause * 2).min(RETRY.1) };
-        book.ended("node reports", outcome);
         sleep(pause).await;
     }
 }

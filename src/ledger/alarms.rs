@@ -52,17 +52,17 @@ impl Ledger {
 
     /// The source reports something that the ledger has no record of. After a backup was restored a person has to
     /// know; else it is the business of whoever else uses the node.
-    pub(super) async fn unrecorded(&self, what: &str, hash: &PaymentHash) -> Result<(), LedgerError> {
+    pub(super) async fn unrecorded(&self, source: &str, what: &str, hash: &PaymentHash) -> Result<(), LedgerError> {
         let detail = format!("{what}; its hash is {hash}, and the ledger has no record of it");
-        if self.store.alarm_unrecorded(self.source.name().to_owned(), detail.clone(), self.now()).await? {
+        if self.store.alarm_unrecorded(source.to_owned(), detail.clone(), self.now()).await? {
             tracing::error!(%hash, what, "the restored ledger has no record of what the node reports");
         }
         Ok(())
     }
 
     /// Why the source sends nothing, and what ends that.
-    pub(super) async fn stopped(&self) -> LedgerError {
-        match self.store.alarm_stopping(self.source.name().to_owned()).await {
+    pub(super) async fn stopped(&self, source: &str) -> LedgerError {
+        match self.store.alarm_stopping(source.to_owned()).await {
             Ok(Some(alarm)) => {
                 let (id, kind) = (alarm.id, alarm.kind);
                 let about = match alarm.payment_hash {

@@ -26,7 +26,10 @@ impl Ledger {
     /// When the database is not available.
     pub async fn check(&self) -> Result<Report, LedgerError> {
         let audit = self.store.audit().await?;
-        let node = tokio::time::timeout(NODE_WAIT, self.source.status()).await.ok().and_then(Result::ok);
+        let node = match self.sources.current() {
+            Ok(source) => tokio::time::timeout(NODE_WAIT, source.status()).await.ok().and_then(Result::ok),
+            Err(_) => None,
+        };
         let node = node.map(|status| status.balance);
         let mut faults = Vec::new();
         for (wallet, balance, booked) in &audit.wrong_balances {

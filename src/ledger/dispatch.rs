@@ -12,6 +12,7 @@ use super::{Ledger, LedgerError};
 use crate::{
     domain::{Msat, Payment, PaymentHash, Time},
     funding::{AttemptRef, Outcome, Payee, PaymentOrder},
+    sources::Named,
     store::{
         StoreError,
         types::{Failure, Posted, Settlement},
@@ -31,7 +32,13 @@ const PAUSE_MAX_SECONDS: i64 = 3600;
 
 impl Ledger {
     /// Hands a held payment to the node and books the outcome. Answers the payment as it then stands.
-    pub(super) async fn dispatch(&self, payment: Payment, payee: Payee, amount: Msat) -> Result<Payment, LedgerError> {
+    pub(super) async fn dispatch(
+        &self,
+        source: &Named,
+        payment: Payment,
+        payee: Payee,
+        amount: Msat,
+    ) -> Result<Payment, LedgerError> {
         let (id, fee_limit) = (payment.id, payment.fee_limit_msat);
         match self.store.payment_dispatch(id, self.clock.now()).await {
             Ok(true) => {}
@@ -43,8 +50,8 @@ impl Ledger {
                 return Err(error.into());
             }
         }
-        let paying = self.source.pay(PaymentOrder { attempt: id, payee, amount, fee_limit });
-        let outcome = paying.instrument(trace::node(self.source.name(), "pay")).await;
+        let paying = source.pay(PaymentOrder { attempt: id, payee, amount, fee_limit });
+        let outcome = paying.instrument(trace::node(source.name(), "pay")).await;
         self.conclude_surely(&payment, outcome.clone()).await?;
         if let Outcome::NotSent(why) = outcome {
             return Err(LedgerError::SourceDown(why));
@@ -79,8 +86,12 @@ impl Ledger {
             source_ref: payment.source_ref.clone(),
             dispatched_at: payment.dispatched_at,
         };
-        let answer = self.answered("lookup_payment", self.source.lookup_payment(attempt)).await;
-        let outcome = answer.unwrap_or_else(|down| Outcome::Unknown(down.0));
+        // only the source that it was handed to knows what became of it
+        let outcome = match self.sources.of(&payment.source) {
+            Ok(source) => self.answered(&source, "lookup_payment", source.lookup_payment(attempt)).await,
+            Err(closed) => Err(closed),
+        };
+        let outcome = outcome.unwrap_or_else(|down| Outcome::Unknown(down.0));
         self.conclude(payment, outcome).await
     }
 
@@ -127,7 +138,9 @@ impl Ledger {
     /// more than once, and nothing that was sent could still be under way.
     fn not_found_is_final(&self, payment: &Payment) -> bool {
         let dead = payment.expires_at.plus_seconds(HTLC_LIFETIME_SECONDS);
-        self.source.capabilities().consistent_not_found && payment.checks >= NOT_FOUND_TIMES && self.clock.now() > dead
+        let consistent =
+            self.sources.of(&payment.source).is_ok_and(|source| source.capabilities().consistent_not_found);
+        consistent && payment.checks >= NOT_FOUND_TIMES && self.clock.now() > dead
     }
 
     /// Puts the next question off: one second, then twice as long each time, up to an hour. There is no

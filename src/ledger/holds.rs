@@ -4,7 +4,7 @@
 //! What the wallet says is written down before the node is told, and the node is told again until it has heard. The
 //! money counts as the wallet's when the node says that it took it, never before.
 
-use super::{Ledger, LedgerError, PayRequest};
+use super::{HERE, Ledger, LedgerError, PayRequest, invoice_ref};
 use crate::{
     domain::{
         Msat, Payment, PaymentHash, Time, WalletId,
@@ -25,8 +25,6 @@ const HELD_HERE_SECONDS: i64 = 24 * 3600;
 /// So long before the node would let go by itself, it is told to: twelve blocks at ten minutes. After that the channel
 /// may be closed by force.
 const MARGIN_SECONDS: i64 = 12 * 600;
-/// The name under which payments are recorded that wait for a hold invoice of another wallet here.
-const HERE: &str = "internal";
 
 impl Ledger {
     /// Sets money aside for a hold invoice of another wallet here. The payment is pending until that wallet settles.
@@ -55,7 +53,7 @@ impl Ledger {
             amount_msat: amount.negated(),
             fee_msat: fee,
             hold_msat: hold,
-            memo: request.memo.clone().unwrap_or(invoice.memo),
+            memo: request.memo.clone().unwrap_or(invoice.memo.clone()),
             source: HERE.to_owned(),
             ..new
         };
@@ -65,12 +63,12 @@ impl Ledger {
             Ok(posted) => {
                 self.announce(&posted);
                 // nobody else is to pay it any more
-                let (ledger, hash) = (self.clone(), peek.payment_hash.clone());
-                self.spawn(async move { ledger.let_go(&hash).await });
+                let ledger = self.clone();
+                self.spawn(async move { ledger.let_go(&invoice).await });
                 Ok(posted.payment)
             }
             Err(StoreError::Refused(Refusal::InvoiceNotOpen(invoice))) => Err(self.not_open(invoice).await),
-            Err(error) => Err(self.not_held(error, &request.wallet, amount, &peek.payment_hash).await),
+            Err(error) => Err(self.not_held(error, HERE, &request.wallet, amount, &peek.payment_hash).await),
         }
     }
 
@@ -158,7 +156,7 @@ impl Ledger {
         let hold = self.store.hold_invoice_find(invoice.id).await?;
         if hold.is_some_and(|hold| hold.payer_id.is_some() || hold.state == HoldState::Cancelled) {
             // a wallet here was faster, or it was cancelled before: whoever paid from outside gets it back
-            self.let_go(hash).await;
+            self.let_go(&invoice).await;
         }
         Ok(true)
     }
@@ -174,8 +172,7 @@ impl Ledger {
                 self.cancel_record(invoice, "the payee did not settle it in time").await.map(drop)
             };
         }
-        let asked = self.answered("lookup_invoice", self.source.lookup_invoice(invoice.payment_hash.clone())).await;
-        let said = match asked.and_then(|answer| answer) {
+        let said = match self.said_of(invoice).await {
             Ok(said) => said,
             Err(down) => {
                 self.call_for_help(&hold, &down).await?;
@@ -219,15 +216,15 @@ impl Ledger {
 
     /// Has the node take what it holds, and books it.
     async fn take_held(&self, invoice: &Payment, preimage: [u8; 32]) -> Result<(), LedgerError> {
-        let done = self.answered("settle_invoice", self.source.settle_invoice(preimage)).await;
+        let source = self.sources.of(&invoice.source).map_err(|down| LedgerError::HoldLater(down.0))?;
+        let done = self.answered(&source, "settle_invoice", source.settle_invoice(preimage)).await;
         match done.map_err(InvoiceError::Down).and_then(|done| done) {
             Err(InvoiceError::Down(down)) => return Err(LedgerError::HoldLater(down.0)),
             Err(InvoiceError::Refused(why)) => tracing::warn!(payment = invoice.id.0, why, "the node does not settle"),
             Ok(()) => {}
         }
         let hash = invoice.payment_hash.clone();
-        let said = self.answered("lookup_invoice", self.source.lookup_invoice(hash.clone())).await;
-        match said.and_then(|said| said).map_err(|down| LedgerError::HoldLater(down.0))? {
+        match self.said_of(invoice).await.map_err(|down| LedgerError::HoldLater(down.0))? {
             InvoiceState::Paid { amount, .. } => self.receive(hash, amount, Some(preimage)).await.map(drop),
             InvoiceState::Closed => {
                 self.cancel_record(invoice, "the node let go of it before it was settled").await?;
@@ -240,7 +237,10 @@ impl Ledger {
     /// Has the node give back what it holds, and books that.
     async fn give_held_back(&self, invoice: &Payment, why: &str) -> Result<(), LedgerError> {
         let hash = invoice.payment_hash.clone();
-        let done = self.answered("cancel_invoice", self.source.cancel_invoice(hash.clone())).await;
+        let done = match self.sources.of(&invoice.source) {
+            Ok(source) => self.answered(&source, "cancel_invoice", source.cancel_invoice(hash.clone())).await,
+            Err(closed) => Err(closed),
+        };
         match done.map_err(InvoiceError::Down).and_then(|done| done) {
             Ok(()) => self.cancel_record(invoice, why).await.map(drop),
             Err(InvoiceError::Down(down)) => {
@@ -251,9 +251,7 @@ impl Ledger {
             }
             Err(InvoiceError::Refused(why)) => {
                 tracing::warn!(payment = invoice.id.0, why, "the node does not cancel");
-                if let InvoiceState::Paid { amount, preimage } =
-                    self.answered("lookup_invoice", self.source.lookup_invoice(hash.clone())).await??
-                {
+                if let InvoiceState::Paid { amount, preimage } = self.said_of(invoice).await? {
                     self.receive(hash, amount, preimage).await?;
                 }
                 Ok(())
@@ -261,9 +259,17 @@ impl Ledger {
         }
     }
 
+    /// What the source that issued an invoice says of it.
+    pub(super) async fn said_of(&self, invoice: &Payment) -> Result<InvoiceState, SourceDown> {
+        let source = self.sources.of(&invoice.source)?;
+        self.answered(&source, "lookup_invoice", source.lookup_invoice(invoice_ref(invoice))).await?
+    }
+
     /// Tells the node, as far as it hears, that nobody is to pay this invoice.
-    async fn let_go(&self, hash: &PaymentHash) {
-        if let Ok(Err(error)) = self.answered("cancel_invoice", self.source.cancel_invoice(hash.clone())).await {
+    async fn let_go(&self, invoice: &Payment) {
+        let Ok(source) = self.sources.of(&invoice.source) else { return };
+        let hash = &invoice.payment_hash;
+        if let Ok(Err(error)) = self.answered(&source, "cancel_invoice", source.cancel_invoice(hash.clone())).await {
             tracing::info!(%hash, %error, "the node does not cancel a hold invoice; what arrives for it goes back");
         }
     }

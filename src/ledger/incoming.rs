@@ -5,16 +5,20 @@ use std::time::Duration;
 use super::{Ledger, LedgerError, worth::noted_extra};
 use crate::{
     domain::{
-        Kind, Msat, Payment, PaymentHash, Status, WalletId,
+        Kind, Msat, Payment, PaymentHash, Status, Time, WalletId, bolt11,
         hold::IS_HOLD,
         payment::{Annotations, NewPayment},
     },
     funding::{Description, InvoiceError, InvoiceOrder, InvoiceState},
+    sources::Named,
     store::{Refusal, StoreError, types::Receipt},
 };
 
 /// How long a reader waits for the node's word on an invoice that is still open.
 const LOOKUP_WAIT: Duration = Duration::from_secs(3);
+
+/// Seconds between two questions about an open invoice at a source that reports nothing: at first, and at most.
+const ASK_EVERY: (i64, i64) = (2, 60);
 
 /// An invoice that a wallet wants to issue.
 #[derive(Debug, Clone)]
@@ -46,7 +50,8 @@ impl Ledger {
         if let Some(issued) = self.made_before(request.once.as_ref()).await? {
             return Ok(issued);
         }
-        self.can_issue(&request).await?;
+        let source = self.sources.current()?;
+        self.can_issue(&source, &request).await?;
         let limits = self.settings.kept_limits();
         if request.amount > limits.max_incoming {
             let (amount_sat, max_sat) = (request.amount.sat_floor(), limits.max_incoming.sat_floor());
@@ -68,11 +73,12 @@ impl Ledger {
         let default_expiry = u64::try_from(limits.invoice_expiry_seconds).unwrap_or(3600);
         let expiry_seconds = request.expiry_seconds.unwrap_or(default_expiry);
         let order = InvoiceOrder { amount: request.amount, description, expiry_seconds, hold: request.hold.clone() };
-        let issued =
-            self.answered("create_invoice", self.source.create_invoice(order)).await?.map_err(|error| match error {
-                InvoiceError::Down(down) => down.into(),
-                InvoiceError::Refused(why) => LedgerError::SourceRefused(why),
-            })?;
+        let issued = self.answered(&source, "create_invoice", source.create_invoice(order)).await?;
+        let issued = issued.map_err(|error| match error {
+            InvoiceError::Down(down) => down.into(),
+            InvoiceError::Refused(why) => LedgerError::SourceRefused(why),
+        })?;
+        not_of_another_network(&source, &issued.bolt11)?;
         let now = self.clock.now();
         let notes = request.annotations;
         let quote = self.quote_of(&request.wallet).await;
@@ -100,11 +106,11 @@ impl Ledger {
             labels: json(&notes.labels),
             extra: json(&extra),
             external_id: notes.external_id,
-            source: self.source.name().to_owned(),
+            source: source.name.clone(),
+            source_ref: issued.source_ref,
             created_at: now,
             updated_at: now,
-            // the node's stream tells of receipts; the question is asked once the invoice has expired
-            next_check_at: Some(issued.expires_at.plus_seconds(1)),
+            next_check_at: Some(first_question(&source, now, issued.expires_at)),
             idempotency: request.once.clone(),
         };
         let written = if request.hold.is_some() {
@@ -122,8 +128,8 @@ impl Ledger {
     }
 
     /// Can the node issue such an invoice, and is there none like it?
-    async fn can_issue(&self, request: &InvoiceRequest) -> Result<(), LedgerError> {
-        let able = self.source.capabilities();
+    async fn can_issue(&self, source: &Named, request: &InvoiceRequest) -> Result<(), LedgerError> {
+        let able = source.capabilities();
         if request.amount < Msat::ZERO || (request.amount.is_zero() && !able.amountless) {
             return Err(LedgerError::Amountless);
         }
@@ -193,16 +199,27 @@ impl Ledger {
         if invoice.is_hold_invoice() {
             return self.ask_about_hold(invoice).await;
         }
-        let state = self.answered("lookup_invoice", self.source.lookup_invoice(invoice.payment_hash.clone())).await??;
-        match state {
+        match self.said_of(invoice).await? {
             InvoiceState::Paid { amount, preimage } => {
                 self.receive(invoice.payment_hash.clone(), amount, preimage).await?;
             }
             InvoiceState::Open | InvoiceState::Held { .. } | InvoiceState::Closed | InvoiceState::Unknown => {
                 if self.store_expired(invoice).await? {
                     self.bell.notify_waiters();
+                } else {
+                    self.ask_again_soon(invoice).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A source that reports nothing by itself is asked, at first often and then every minute.
+    async fn ask_again_soon(&self, invoice: &Payment) -> Result<(), LedgerError> {
+        let reports = self.sources.of(&invoice.source).is_ok_and(|source| source.capabilities().reports);
+        if !reports && invoice.expires_at > self.clock.now() {
+            let pause = ASK_EVERY.0.saturating_add(invoice.checks.max(0)).min(ASK_EVERY.1);
+            self.store.payment_check_again(invoice.id, Some(self.clock.now().plus_seconds(pause))).await?;
         }
         Ok(())
     }
@@ -214,6 +231,22 @@ impl Ledger {
         }
         Ok(self.store.invoice_expire(invoice.id, now).await?)
     }
+}
+
+/// When the node is first asked about an invoice. Where its stream tells of receipts, that is once it has expired.
+fn first_question(source: &Named, now: Time, expires_at: Time) -> Time {
+    let expired = expires_at.plus_seconds(1);
+    if source.capabilities().reports { expired } else { expired.min(now.plus_seconds(ASK_EVERY.0)) }
+}
+
+/// An invoice of another network would be paid with other money.
+fn not_of_another_network(source: &Named, text: &str) -> Result<(), LedgerError> {
+    let theirs = bolt11::parse(text)?.parsed.currency();
+    if theirs == source.network {
+        return Ok(());
+    }
+    let (theirs, ours) = (bolt11::network_name(&theirs), bolt11::network_name(&source.network));
+    Err(LedgerError::SourceDown(format!("the funding source issued an invoice of {theirs}; it is to be on {ours}")))
 }
 
 /// What serializes without fail: lists and objects of plain JSON.

@@ -38,7 +38,8 @@ impl Ledger {
             if self.limits().only_incoming {
                 return Err(LedgerError::OnlyIncoming);
             }
-            if !self.source.capabilities().keysend {
+            let source = self.sources.current()?;
+            if !source.capabilities().keysend {
                 return Err(LedgerError::KeysendUnsupported);
             }
             let KeysendRequest { wallet, node, amount, fee_limit, memo, annotations, spender, once } = request;
@@ -60,7 +61,7 @@ impl Ledger {
                 expires_at: self.now(),
                 payee: Payee::Node(spontaneous),
             };
-            Box::pin(self.send(request, sending, quote)).await
+            Box::pin(self.send(source, request, sending, quote)).await
         })
         .await
     }

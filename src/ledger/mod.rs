@@ -21,6 +21,7 @@ mod keysend;
 mod outgoing;
 mod outside;
 mod reconcile;
+mod reconciliation;
 mod records;
 mod spending;
 mod state;
@@ -35,6 +36,7 @@ pub use error::LedgerError;
 pub use incoming::InvoiceRequest;
 pub use keysend::KeysendRequest;
 pub use outgoing::PayRequest;
+pub use reconciliation::{Difference, Reconciliation};
 pub use records::{DailyTotals, HistoryGroup, HistoryRow, WalletTotals};
 pub use spending::Spent;
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
@@ -42,10 +44,11 @@ use tracing::Instrument;
 
 use crate::{
     clock::Clock,
-    domain::{Msat, Payment, PaymentHash, WalletId, limits::Limits},
-    funding::{FundingSource, SourceDown},
+    domain::{Msat, Payment, PaymentHash, WalletId, bolt11, limits::Limits},
+    funding::{InvoiceRef, SourceDown},
     rates::Rates,
     settings::Settings,
+    sources::{Named, Sources},
     store::Store,
     trace,
     vault::Vault,
@@ -55,11 +58,14 @@ use crate::{
 /// is the node's own business.)
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
+/// The name under which is recorded what concerns no node.
+const HERE: &str = "internal";
+
 /// Everything that moves money. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
     store: Store,
-    source: Arc<dyn FundingSource>,
+    sources: Sources,
     vault: Vault,
     clock: Clock,
     settings: Settings,
@@ -73,10 +79,10 @@ pub struct Ledger {
 
 impl Ledger {
     /// Puts the ledger together. Must be called on the runtime that is to carry its tasks.
-    pub fn new(store: Store, source: Arc<dyn FundingSource>, vault: Vault, clock: Clock, settings: Settings) -> Self {
+    pub fn new(store: Store, sources: Sources, vault: Vault, clock: Clock, settings: Settings) -> Self {
         let rates = Rates::new(settings.clone(), clock.clone());
         let (currencies, runtime, bell) = (Arc::default(), Handle::current(), Arc::default());
-        Self { store, source, vault, clock, settings, rates, currencies, runtime, bell }
+        Self { store, sources, vault, clock, settings, rates, currencies, runtime, bell }
     }
 
     /// The operator's limits, as they are now.
@@ -89,14 +95,24 @@ impl Ledger {
         Arc::clone(&self.bell)
     }
 
-    /// The network that invoices are for, as people know it.
+    /// The network that invoices are for, as people know it; `none` while there is no funding source.
     pub fn network(&self) -> &'static str {
-        crate::domain::bolt11::network_name(&self.source.network())
+        self.sources.current().map_or("none", |source| bolt11::network_name(&source.network))
     }
 
-    /// The funding source's name.
-    pub fn source_name(&self) -> &'static str {
-        self.source.name()
+    /// The funding source's name; `none` while there is none.
+    pub fn source_name(&self) -> String {
+        self.sources.current().map_or("none".to_owned(), |source| source.name.clone())
+    }
+
+    /// The name that is written with what concerns no node: the source's that is in use.
+    fn source_label(&self) -> String {
+        self.sources.current().map_or(HERE.to_owned(), |source| source.name.clone())
+    }
+
+    /// The funding sources.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// What a wallet holds; `None` when there is no such wallet.
@@ -124,15 +140,30 @@ impl Ledger {
     }
 
     /// The node's answer to a question, unless it takes too long.
-    async fn answered<T>(&self, name: &'static str, question: impl Future<Output = T>) -> Result<T, SourceDown> {
+    async fn answered<T>(
+        &self,
+        source: &Named,
+        name: &'static str,
+        question: impl Future<Output = T>,
+    ) -> Result<T, SourceDown> {
         let late = |_| SourceDown("the node did not answer in time".to_owned());
-        let question = question.instrument(trace::node(self.source.name(), name));
+        let question = question.instrument(trace::node(source.name(), name));
         tokio::time::timeout(ANSWER_WAIT, question).await.map_err(late)
     }
 
     /// Waits so long for work that goes on in any case; `None` when it is not done yet.
     async fn patience<T>(work: JoinHandle<T>, wait: Duration) -> Option<T> {
         tokio::time::timeout(wait, work).await.ok()?.ok()
+    }
+}
+
+/// How a node is asked about an invoice that it issued.
+fn invoice_ref(invoice: &Payment) -> InvoiceRef {
+    InvoiceRef {
+        payment_hash: invoice.payment_hash.clone(),
+        source_ref: invoice.source_ref.clone(),
+        bolt11: invoice.bolt11.clone(),
+        issued_at: invoice.created_at,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Money that goes out: to another wallet here, or over Lightning.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Ledger, LedgerError, incoming::json, worth::noted_extra};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         payment::{Annotations, NewPayment},
     },
     funding::Payee,
+    sources::Named,
     store::{Refusal, StoreError, types::Transfer},
 };
 
@@ -121,7 +122,8 @@ impl Ledger {
         quote: Option<Quote>,
     ) -> Result<Payment, LedgerError> {
         let invoice = bolt11::parse(text)?;
-        let amount = self.payable(&invoice, chosen)?;
+        let source = self.sources.current()?;
+        let amount = self.payable(&source, &invoice, chosen)?;
         let sending = Sending {
             peek: Peek { text: invoice.text.clone(), payment_hash: invoice.payment_hash.clone(), amount: Some(amount) },
             amount,
@@ -129,22 +131,23 @@ impl Ledger {
             expires_at: invoice.expires_at,
             payee: Payee::Invoice(Box::new(invoice)),
         };
-        self.send(request, sending, quote).await
+        self.send(source, request, sending, quote).await
     }
 
     /// Holds the money, hands the payment to the node, and waits for what it says.
     pub(super) async fn send(
         &self,
+        source: Arc<Named>,
         request: PayRequest,
         sending: Sending,
         quote: Option<Quote>,
     ) -> Result<Payment, LedgerError> {
         let Sending { peek, amount, memo, expires_at, payee } = sending;
-        if request.fee_limit.is_some() && !self.source.capabilities().fee_limit {
+        if request.fee_limit.is_some() && !source.capabilities().fee_limit {
             return Err(LedgerError::NoFeeLimit);
         }
         let limits = self.settings.kept_limits();
-        let fee_limit = limits.fee_limit(amount, request.fee_limit);
+        let fee_limit = limits.fee_limit(amount, request.fee_limit, source.price(amount));
         let terms = limits.terms(false);
         let service_fee = terms.service_fee.due(&request.wallet, amount).map_or(Msat::ZERO, |(_, fee)| fee);
         let most_fee = fee_limit.plus(service_fee).ok_or(LedgerError::InsufficientBalance)?;
@@ -155,6 +158,7 @@ impl Ledger {
             fee_msat: most_fee,
             hold_msat: hold,
             fee_limit_msat: fee_limit,
+            source: source.name.clone(),
             memo: request.memo.clone().unwrap_or(memo),
             expires_at,
             next_check_at: Some(new.created_at.plus_seconds(DISPATCH_SECONDS)),
@@ -162,11 +166,13 @@ impl Ledger {
         };
         let held = match self.hold(new, terms, &request.spender).await {
             Ok(held) => held.payment,
-            Err(error) => return Err(self.not_held(error, &request.wallet, amount, &peek.payment_hash).await),
+            Err(error) => {
+                return Err(self.not_held(error, &source.name, &request.wallet, amount, &peek.payment_hash).await);
+            }
         };
         let ledger = self.clone();
         let (attempt, id) = (held.clone(), held.id);
-        let work = self.spawn(async move { ledger.dispatch(attempt, payee, amount).await });
+        let work = self.spawn(async move { ledger.dispatch(&source, attempt, payee, amount).await });
         let wait = Duration::from_millis(limits.pay_wait_ms);
         let now = match Self::patience(work, wait).await {
             Some(ended) => ended?,
@@ -184,25 +190,26 @@ impl Ledger {
     pub(super) async fn not_held(
         &self,
         error: StoreError,
+        source: &str,
         wallet: &WalletId,
         amount: Msat,
         hash: &PaymentHash,
     ) -> LedgerError {
         match error {
             StoreError::Refused(Refusal::InsufficientBalance { needed }) => self.too_poor(wallet, amount, needed).await,
-            StoreError::Refused(Refusal::Missing("leave to send")) => self.stopped().await,
+            StoreError::Refused(Refusal::Missing("leave to send")) => self.stopped(source).await,
             error => self.refused(error, hash).await,
         }
     }
 
     /// What the request asks for, if it may be paid at all.
-    fn payable(&self, invoice: &Invoice, chosen: Option<Msat>) -> Result<Msat, LedgerError> {
-        let (ours, theirs) = (self.source.network(), invoice.parsed.currency());
+    fn payable(&self, source: &Named, invoice: &Invoice, chosen: Option<Msat>) -> Result<Msat, LedgerError> {
+        let (ours, theirs) = (source.network.clone(), invoice.parsed.currency());
         if ours != theirs {
             let (ours, theirs) = (bolt11::network_name(&ours), bolt11::network_name(&theirs));
             return Err(LedgerError::WrongNetwork { ours, theirs });
         }
-        let chosen = chosen.filter(|_| self.source.capabilities().amountless);
+        let chosen = chosen.filter(|_| source.capabilities().amountless);
         let amount = invoice.amount.or(chosen).filter(|amount| *amount > Msat::ZERO).ok_or(LedgerError::Amountless)?;
         self.not_too_high(amount)?;
         if invoice.expires_at <= self.clock.now() {
@@ -244,7 +251,8 @@ impl Ledger {
             labels: json(&notes.labels),
             extra: json(&noted_extra(notes, peek.amount.unwrap_or_default(), quote)),
             external_id: notes.external_id.clone(),
-            source: self.source.name().to_owned(),
+            source: self.source_label(),
+            source_ref: None,
             created_at: now,
             updated_at: now,
             next_check_at: None,

@@ -9,7 +9,8 @@ impl Ledger {
     /// # Errors
     /// When the node is a real one, or the invoice cannot be paid.
     pub fn pay_from_outside(&self, bolt11: &str, amount: Option<Msat>) -> Result<(), LedgerError> {
-        let outside = self.source.outside().ok_or_else(not_simulated)?;
+        let source = self.sources.current()?;
+        let outside = source.outside().ok_or_else(not_play_money)?;
         outside.pay(bolt11, amount).map_err(LedgerError::Invalid)
     }
 
@@ -18,11 +19,12 @@ impl Ledger {
     /// # Errors
     /// When the node is a real one, or the invoice cannot be made.
     pub fn invoice_from_outside(&self, amount: Msat, memo: &str, expiry_seconds: u64) -> Result<String, LedgerError> {
-        let outside = self.source.outside().ok_or_else(not_simulated)?;
+        let source = self.sources.current()?;
+        let outside = source.outside().ok_or_else(not_play_money)?;
         outside.issue(amount, memo, expiry_seconds).map_err(LedgerError::Invalid)
     }
 }
 
-fn not_simulated() -> LedgerError {
-    LedgerError::Missing("A simulated node")
+fn not_play_money() -> LedgerError {
+    LedgerError::Missing("A network of play money")
 }

@@ -9,6 +9,7 @@ use super::{Ledger, LedgerError};
 use crate::{
     domain::{Kind, Payment, PaymentHash, Status},
     funding::SourceEvent,
+    sources::Named,
     store::types::Failure,
 };
 
@@ -90,23 +91,35 @@ impl Ledger {
     ///
     /// # Errors
     /// When the node or the database is lost; then it is to be called again.
-    pub async fn follow_source(&self) -> Result<(), LedgerError> {
-        let cursor = format!("source/{}", self.source.name());
-        let mut events = self.source.events(self.store.counter(cursor.clone()).await?);
+    pub async fn follow_source(&self, source: &Named) -> Result<(), LedgerError> {
+        let cursor = format!("source/{}", source.name);
+        let mut events = source.events(self.store.counter(cursor.clone()).await?);
         while let Some(event) = events.next().await {
             let (position, event) = event?;
             match event {
                 SourceEvent::InvoicePaid { payment_hash, amount, preimage } => {
                     if self.receive(payment_hash.clone(), amount, preimage).await?.is_none() {
-                        self.unrecorded(&format!("the node received {amount} for an invoice"), &payment_hash).await?;
+                        self.unrecorded(
+                            &source.name,
+                            &format!("the node received {amount} for an invoice"),
+                            &payment_hash,
+                        )
+                        .await?;
                     }
                 }
                 SourceEvent::InvoiceHeld { payment_hash, amount, deadline } => {
                     if !self.held(&payment_hash, amount, deadline).await? {
-                        self.unrecorded(&format!("the node holds {amount} for an invoice"), &payment_hash).await?;
+                        self.unrecorded(
+                            &source.name,
+                            &format!("the node holds {amount} for an invoice"),
+                            &payment_hash,
+                        )
+                        .await?;
                     }
                 }
-                SourceEvent::PaymentChanged { payment_hash } => self.ask_about_hash(&payment_hash).await?,
+                SourceEvent::PaymentChanged { payment_hash } => {
+                    self.ask_about_hash(&source.name, &payment_hash).await?
+                }
             }
             self.store.counter_raise(cursor.clone(), position).await?;
         }
@@ -115,14 +128,14 @@ impl Ledger {
 
     /// News of a payment hash is about the attempt that is in flight. Where none is and none succeeded,
     /// an attempt that was recorded as failed may have been paid after all, and is asked about as well.
-    async fn ask_about_hash(&self, hash: &PaymentHash) -> Result<(), LedgerError> {
+    async fn ask_about_hash(&self, source: &str, hash: &PaymentHash) -> Result<(), LedgerError> {
         if let Some(attempt) = self.store.attempt_by_hash(hash.clone()).await? {
             return if attempt.status == Status::Pending { self.ask_about_attempt(&attempt).await } else { Ok(()) };
         }
         let mut attempts = self.store.payment_by_name(hash.to_string()).await?;
         attempts.retain(|attempt| attempt.kind == Kind::External);
         if attempts.is_empty() {
-            return self.unrecorded("the node sent a payment", hash).await;
+            return self.unrecorded(source, "the node sent a payment", hash).await;
         }
         for attempt in attempts {
             self.ask_about_attempt(&attempt).await?;

@@ -12,7 +12,8 @@ impl Ledger {
     /// # Errors
     /// When it does not answer soon.
     pub async fn node_balance(&self) -> Result<Msat, LedgerError> {
-        match tokio::time::timeout(WAIT, self.source.status()).await {
+        let source = self.sources.current()?;
+        match tokio::time::timeout(WAIT, source.status()).await {
             Ok(status) => Ok(status?.balance),
             Err(_) => Err(LedgerError::SourceDown("the node does not answer in time".to_owned())),
         }

@@ -220,7 +220,8 @@ impl Metrics {
         let age = gauges.oldest.map_or(0, |oldest| self.clock.now().unix().saturating_sub(oldest.unix()).max(0));
         page.put("satchel_payments_in_flight_oldest_seconds", &[], age);
         page.put("satchel_alarms_open", &[], gauges.alarms);
-        let source = [("source", self.ledger.source_name())];
+        let name = self.ledger.source_name();
+        let source = [("source", name.as_str())];
         page.put("satchel_funding_up", &source, u8::from(gauges.node.is_some()));
         if let Some(balance) = gauges.node {
             page.put("satchel_funding_balance_msat", &source, balance.0);

@@ -14,8 +14,8 @@ pub enum Effect {
         /// Puts a value into force, or says why it cannot be.
         write: fn(&mut Effective, &Value) -> Result<(), String>,
     },
-    /// It is kept, and holds from the next start on.
-    NextStart,
+    /// It is kept, and the funding source is opened anew with it: what is under way at another one is finished there.
+    Source,
     /// It is kept and answered, and governs nothing here.
     Stored,
     /// It says what the server can do, and cannot be set.
@@ -27,7 +27,7 @@ impl Effect {
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Now { .. } => "at once",
-            Self::NextStart => "next start",
+            Self::Source => "at once, by the next payment",
             Self::Stored => "stored",
             Self::Fixed => "fixed",
         }
@@ -100,9 +100,9 @@ impl Key {
         Self { secrecy: Secrecy::Sealed, ..self }
     }
 
-    /// Holds from the next start on.
-    pub(super) const fn next_start(self) -> Self {
-        Self { effect: Effect::NextStart, ..self }
+    /// Opens the funding source anew.
+    pub(super) const fn source(self) -> Self {
+        Self { effect: Effect::Source, ..self }
     }
 
     /// Cannot be set.

@@ -8,6 +8,7 @@
 //! What may be set is one table ([`table`]); what a server started with is the default beneath it.
 
 mod audit;
+mod funding;
 mod key;
 mod kind;
 mod money;
@@ -24,6 +25,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use serde_json::{Map, Value};
 
+pub use funding::{CLASS, SourceChoice};
 pub use key::{Effect, Key, Secrecy};
 
 use crate::{
@@ -269,6 +271,7 @@ impl Settings {
         let all = compose(&self.0.defaults, values, |key, text| faults.push(Fault::of(key.name, text)));
         faults.retain(|fault| names.contains(&fault.name.as_str()));
         faults.extend(rules::contradictions(&all, names));
+        faults.extend(self.source_faults(names, values));
         if let Some(wallet) = all.limits.service_fee.wallet.filter(|_| names.contains(&"lnbits_service_fee_wallet")) {
             let found = self.0.store.wallet_find(wallet).await?;
             if found.is_none_or(|wallet| wallet.deleted || wallet.source_wallet_id.is_some()) {

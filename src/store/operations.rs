@@ -2,9 +2,7 @@
 //! which query function does it. `read` sees committed data, `snapshot` all of it as it was at one
 //! moment; `write` is one transaction; `post` is one transaction that changes balances.
 
-use std::sync::Arc;
-
-use tracing::Instrument;
+mod funding;
 
 use super::{
     Backend, Store, StoreError, postgres, sqlite,
@@ -51,9 +49,9 @@ macro_rules! operations {
                 let span = trace::database(self.system(), stringify!($name));
                 let work = async { match &self.backend {
                     Backend::Sqlite(db) => {
-                        let args = Arc::new(($($arg,)*));
+                        let args = std::sync::Arc::new(($($arg,)*));
                         db.$how(Box::new(move |conn| {
-                            let args = Arc::clone(&args);
+                            let args = std::sync::Arc::clone(&args);
                             Box::pin(async move {
                                 let ($($arg,)*) = args.as_ref();
                                 sqlite::queries::$module::$query(conn $(, $arg)*).await
@@ -64,11 +62,13 @@ macro_rules! operations {
                         postgres::queries::$module::$query(conn $(, &$arg)*).await
                     }))).await,
                 } };
-                work.instrument(span).await
+                tracing::Instrument::instrument(work, span).await
             }
         )* }
     };
 }
+
+use operations;
 
 operations! {
     /// Writes a new account together with its first wallet, if one is given.

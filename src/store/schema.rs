@@ -1,9 +1,11 @@
 //! The tables as the queries see them; the migrations of both databases create exactly these.
 
+mod funding;
 mod keys;
 mod lnurl;
 mod push;
 
+pub use funding::funding_sources;
 pub use keys::key_addresses;
 pub use lnurl::{link_claims, links};
 pub use push::{push_messages, push_subscriptions};

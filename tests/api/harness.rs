@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use lightning_invoice::Currency;
 use reqwest::{Client, Method, header};
 use satchel::{
     app::{App, Parts},
@@ -19,6 +20,7 @@ use satchel::{
         simulated::{Options, SimulatedNode},
     },
     ledger::Ledger,
+    sources::Given,
     store::Store,
 };
 use serde_json::{Value, json};
@@ -100,7 +102,8 @@ impl Plan {
         let store = self.database.reopened().await;
         let parts = Parts {
             store: store.clone(),
-            source: self.source.clone().unwrap_or_else(|| node.clone()),
+            source: Given::Source(self.source.clone().unwrap_or_else(|| node.clone()), Currency::Regtest),
+            folder: None,
             secrets: Secrets {
                 master: MasterKey(MASTER),
                 install_token: self.install_token.map(|token| token.parse().unwrap()),

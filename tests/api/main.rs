@@ -26,6 +26,7 @@ mod push;
 mod rates;
 mod receiver;
 mod settings;
+mod sources;
 mod store;
 mod story;
 #[path = "../tidy.rs"]

@@ -29,6 +29,7 @@ fn record(wallet: &WalletId, number: i64) -> NewPayment {
         extra: "{}".into(),
         external_id: None,
         source: "simulated".into(),
+        source_ref: None,
         created_at: at,
         updated_at: at,
         next_check_at: None,

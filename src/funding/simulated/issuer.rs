@@ -92,6 +92,7 @@ impl Issuer {
             payment_hash: PaymentHash::from(hash.to_byte_array()),
             preimage,
             expires_at: Time::from_unix(ends),
+            source_ref: None,
         })
     }
 

@@ -39,16 +39,25 @@ use self::{
 };
 pub use self::{controls::Point, fact::Ending, script::MEMOS, script::Script};
 use super::{
-    AttemptRef, Capabilities, FundingSource, InvoiceError, InvoiceOrder, InvoiceState, IssuedInvoice, NodeStatus,
-    Outcome, OutsideWorld, PaymentOrder, Positioned, SourceDown,
+    AttemptRef, BadField, Capabilities, Driver, FundingSource, InvoiceError, InvoiceOrder, InvoiceRef, InvoiceState,
+    IssuedInvoice, NodeStatus, Outcome, OutsideWorld, PaymentOrder, Positioned, Setup, SourceDown,
 };
 use crate::{
     clock::Clock,
-    domain::{Msat, PaymentHash},
+    domain::{Msat, PaymentHash, ids::to_hex},
 };
 
-/// The network of the invoices (prefix `lnbcrt`).
-const NETWORK: Currency = Currency::Regtest;
+/// Chosen by name, for demonstrations, tests and benchmarks.
+pub const DRIVER: Driver = Driver {
+    class: "FakeWallet",
+    name: "simulated",
+    title: "Simulated node (play money)",
+    fields: &[],
+    open: |_, setup| open(setup).map_err(|down| BadField::new("lnbits_backend_wallet_class", down.0)),
+};
+
+/// The file in the source's home that remembers.
+const JOURNAL: &str = "simulated-node.jsonl";
 
 /// What a new node has: 0.01 play bitcoin.
 pub const INITIAL_BALANCE: Msat = Msat(1_000_000_000);
@@ -66,13 +75,29 @@ pub struct Options {
     pub initial_balance: Msat,
     /// What the node can do.
     pub capabilities: Capabilities,
+    /// The network of the invoices.
+    pub network: Currency,
 }
 
 impl Options {
-    /// A node that can do everything, has [`INITIAL_BALANCE`], and keeps no journal.
+    /// A node of a regtest network (prefix `lnbcrt`) that can do everything, has [`INITIAL_BALANCE`], and keeps no
+    /// journal.
     pub const fn new(clock: Clock, secret: [u8; 32]) -> Self {
-        Self { clock, secret, journal: None, initial_balance: INITIAL_BALANCE, capabilities: Capabilities::ALL }
+        let (journal, capabilities, network) = (None, Capabilities::ALL, Currency::Regtest);
+        Self { clock, secret, journal, initial_balance: INITIAL_BALANCE, capabilities, network }
     }
+}
+
+/// Opens the node that lives in the home, or one that forgets.
+fn open(setup: &Setup) -> Result<Arc<dyn FundingSource>, SourceDown> {
+    let options = match &setup.home {
+        None => Options::new(setup.clock.clone(), setup.clock.bytes()),
+        Some(home) => {
+            let secret = home.vault.derived("simulated node");
+            Options { journal: Some(home.folder.join(JOURNAL)), ..Options::new(setup.clock.clone(), secret) }
+        }
+    };
+    Ok(SimulatedNode::open(options)?)
 }
 
 /// The simulated node.
@@ -84,6 +109,7 @@ pub struct SimulatedNode {
     stranger: Issuer,
     books: Mutex<Books>,
     journal: Journal,
+    network: Currency,
     /// Says that the books or the switches have changed.
     news: watch::Sender<()>,
     controls: Mutex<Controls>,
@@ -96,7 +122,7 @@ impl SimulatedNode {
     /// When the journal cannot be opened, is in use by another process, or holds something else than
     /// a journal.
     pub fn open(options: Options) -> Result<Arc<Self>, SourceDown> {
-        let Options { clock, secret, journal, initial_balance, capabilities } = options;
+        let Options { clock, secret, journal, initial_balance, capabilities, network } = options;
         let mut books = Books::new(initial_balance);
         let journal = match journal {
             Some(path) => Journal::open(&path, |fact| books.apply(fact))?,
@@ -104,10 +130,11 @@ impl SimulatedNode {
         };
         Ok(Arc::new(Self {
             clock,
-            issuer: Issuer::new(&secret, "node", NETWORK)?,
-            stranger: Issuer::new(&secret, "outside", NETWORK)?,
+            issuer: Issuer::new(&secret, "node", network.clone())?,
+            stranger: Issuer::new(&secret, "outside", network.clone())?,
             books: Mutex::new(books),
             journal,
+            network,
             news: watch::Sender::new(()),
             controls: Mutex::new(Controls::new(capabilities)),
         }))
@@ -155,16 +182,13 @@ impl FundingSource for SimulatedNode {
         "simulated"
     }
 
-    fn network(&self) -> Currency {
-        NETWORK
-    }
-
     fn capabilities(&self) -> Capabilities {
         self.controls().capabilities
     }
 
     fn status(&self) -> BoxFuture<'_, Result<NodeStatus, SourceDown>> {
-        Box::pin(self.answer(|books| NodeStatus { balance: books.balance }))
+        let (identity, network) = (to_hex(&self.issuer.node_id()), self.network.clone());
+        Box::pin(self.answer(move |books| NodeStatus { balance: books.balance, identity, network }))
     }
 
     fn create_invoice(&self, order: InvoiceOrder) -> BoxFuture<'_, Result<IssuedInvoice, InvoiceError>> {
@@ -184,7 +208,8 @@ impl FundingSource for SimulatedNode {
 
     /// An invoice without a receipt is open: invoices are not remembered, so that the node cannot tell
     /// one that it never issued, or that has expired, from one that nobody has paid yet.
-    fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>> {
+    fn lookup_invoice(&self, invoice: InvoiceRef) -> BoxFuture<'_, Result<InvoiceState, SourceDown>> {
+        let payment_hash = invoice.payment_hash;
         Box::pin(self.answer(move |books| match books.receipts.get(&payment_hash) {
             Some(receipt) => InvoiceState::Paid { amount: receipt.amount, preimage: Some(receipt.preimage) },
             None => match books.holds.get(&payment_hash) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    NETWORK, SimulatedNode,
+    SimulatedNode,
     books::{Attempt, Books},
     controls::Point,
     fact::{Ending, Fact},
@@ -115,7 +115,7 @@ impl SimulatedNode {
         let asked = invoice.amount.unwrap_or(amount);
         if amount < asked || amount.0 > asked.0.saturating_mul(2) {
             Some("the recipient takes what the invoice asks for, and at most twice as much")
-        } else if invoice.parsed.currency() != NETWORK {
+        } else if invoice.parsed.currency() != self.network {
             Some("the invoice is for another network")
         } else if invoice.expires_at <= self.clock.now() {
             Some("the invoice has expired")

@@ -10,7 +10,7 @@ use super::{
     listing::{Matches, order},
 };
 use crate::{
-    domain::{Payment, Time, filter::Listing},
+    domain::{Payment, Time, filter::Listing, funding::EVERY_SOURCE},
     store::{
         Refusal, StoreError,
         schema::{alarms, payments},
@@ -54,7 +54,8 @@ pub(super) async fn raise(
 /// It has to be asked after the wallet was taken from: what waited there for the very payment that
 /// raises the alarm then sees it.
 pub(super) async fn may_send(conn: &mut Conn, source: &str) -> Result<(), StoreError> {
-    let open = alarms::table.filter(alarms::source.eq(source)).filter(alarms::acknowledged_at.is_null());
+    let open = alarms::table.filter(alarms::source.eq_any([source, EVERY_SOURCE]));
+    let open = open.filter(alarms::acknowledged_at.is_null());
     match open.select(alarms::id).first::<i64>(conn).await.optional()? {
         Some(_) => Err(Refusal::Missing("leave to send").into()),
         None => Ok(()),
@@ -62,7 +63,8 @@ pub(super) async fn may_send(conn: &mut Conn, source: &str) -> Result<(), StoreE
 }
 
 pub(in crate::store) async fn stopping(conn: &mut Conn, source: &String) -> Result<Option<Alarm>, StoreError> {
-    let open = with_payments!().filter(alarms::source.eq(source)).filter(alarms::acknowledged_at.is_null());
+    let open = with_payments!().filter(alarms::source.eq_any([source.as_str(), EVERY_SOURCE]));
+    let open = open.filter(alarms::acknowledged_at.is_null());
     Ok(open.order(alarms::id).select(Alarm::as_select()).first(conn).await.optional()?)
 }
 
@@ -96,7 +98,9 @@ pub(in crate::store) async fn unrecorded(
     detail: &str,
     at: &Time,
 ) -> Result<bool, StoreError> {
-    let of = |kind: AlarmKind| alarms::table.filter(alarms::source.eq(source)).filter(alarms::kind.eq(kind));
+    let of = |kind: AlarmKind| {
+        alarms::table.filter(alarms::source.eq_any([source, EVERY_SOURCE])).filter(alarms::kind.eq(kind))
+    };
     let restored = of(AlarmKind::Restored).filter(alarms::acknowledged_at.is_null());
     let told = of(AlarmKind::Unrecorded).filter(alarms::detail.eq(detail));
     let restored: i64 = restored.count().get_result(conn).await?;

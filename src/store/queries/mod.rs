@@ -12,6 +12,7 @@ pub(in crate::store) mod check;
 pub(in crate::store) mod credentials;
 pub(in crate::store) mod events;
 pub(in crate::store) mod factors;
+pub(in crate::store) mod funding;
 pub(in crate::store) mod holds;
 pub(in crate::store) mod idempotency;
 pub(in crate::store) mod identities;

@@ -304,6 +304,7 @@ async fn record(
         extra: "{}".to_owned(),
         external_id: None,
         source: payment.source.clone(),
+        source_ref: None,
         created_at: at,
         updated_at: at,
         next_check_at: None,

@@ -120,6 +120,7 @@ async fn s26_what_was_held_and_never_handed_over_comes_back_at_the_next_start() 
         extra: "{}".into(),
         external_id: None,
         source: done.source,
+        source_ref: None,
         created_at: now,
         updated_at: now,
         next_check_at: Some(now.plus_seconds(60)),

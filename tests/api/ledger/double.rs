@@ -7,12 +7,11 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use lightning_invoice::Currency;
 use satchel::{
     domain::PaymentHash,
     funding::{
-        AttemptRef, Capabilities, FundingSource, InvoiceError, InvoiceOrder, InvoiceState, IssuedInvoice, NodeStatus,
-        Outcome, OutsideWorld, PaymentOrder, Positioned, SourceDown, simulated::SimulatedNode,
+        AttemptRef, Capabilities, FundingSource, InvoiceError, InvoiceOrder, InvoiceRef, InvoiceState, IssuedInvoice,
+        NodeStatus, Outcome, OutsideWorld, PaymentOrder, Positioned, SourceDown, simulated::SimulatedNode,
     },
 };
 use tokio::sync::Semaphore;
@@ -41,11 +40,7 @@ impl Double {
 
 impl FundingSource for Double {
     fn name(&self) -> &'static str {
-        "double"
-    }
-
-    fn network(&self) -> Currency {
-        self.node.network()
+        "simulated"
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -77,8 +72,8 @@ impl FundingSource for Double {
         self.node.lookup_payment(attempt)
     }
 
-    fn lookup_invoice(&self, payment_hash: PaymentHash) -> BoxFuture<'_, Result<InvoiceState, SourceDown>> {
-        self.node.lookup_invoice(payment_hash)
+    fn lookup_invoice(&self, invoice: InvoiceRef) -> BoxFuture<'_, Result<InvoiceState, SourceDown>> {
+        self.node.lookup_invoice(invoice)
     }
 
     fn settle_invoice(&self, preimage: [u8; 32]) -> BoxFuture<'_, Result<(), InvoiceError>> {

@@ -2,7 +2,7 @@
 
 use satchel::{
     domain::{Msat, PaymentHash, Status},
-    funding::{Capabilities, FundingSource, InvoiceState},
+    funding::{Capabilities, FundingSource, InvoiceRef, InvoiceState},
 };
 use serde_json::{Value, json};
 
@@ -44,7 +44,13 @@ async fn until_marked(wallet: &Wallet, hash: &str, mark: &str) -> Value {
 }
 
 async fn at_the_node(server: &Server, hash: &str) -> InvoiceState {
-    server.node.lookup_invoice(hash.parse().unwrap()).await.unwrap()
+    let invoice = InvoiceRef {
+        payment_hash: hash.parse().unwrap(),
+        source_ref: None,
+        bolt11: String::new(),
+        issued_at: server.clock.now(),
+    };
+    server.node.lookup_invoice(invoice).await.unwrap()
 }
 
 async fn kinds(wallet: &Wallet) -> Vec<String> {

@@ -98,6 +98,7 @@ fn payment(wallet: &WalletId, kind: Kind, status: Status, hash: PaymentHash, msa
         extra: "{}".into(),
         external_id: None,
         source: "simulated".into(),
+        source_ref: None,
         created_at: NOW,
         updated_at: NOW,
         next_check_at: None,

@@ -3,6 +3,7 @@ use std::str::FromStr;
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency};
 
 use super::*;
+use crate::funding::{InvoiceRef, IssuedInvoice};
 
 #[tokio::test]
 async fn an_invoice_is_signed_and_says_what_was_ordered() {
@@ -61,13 +62,13 @@ async fn a_description_can_be_a_hash_and_an_amount_can_be_left_open() {
 async fn an_invoice_is_paid_from_outside_once() {
     let node = node();
     let issued = node.invoice(50_000).await;
-    assert_eq!(node.lookup_invoice(issued.payment_hash.clone()).await.unwrap(), InvoiceState::Open);
+    assert_eq!(node.lookup_invoice(reference(&issued)).await.unwrap(), InvoiceState::Open);
     assert!(node.receive(&issued.bolt11, Some(Msat(49_999))).unwrap_err().contains("no less"));
     assert!(node.receive(&issued.bolt11, Some(Msat(100_001))).is_err());
     node.receive(&issued.bolt11, Some(Msat(100_000))).unwrap();
     assert!(node.receive(&issued.bolt11, None).unwrap_err().contains("already"));
 
-    let state = node.lookup_invoice(issued.payment_hash).await.unwrap();
+    let state = node.lookup_invoice(reference(&issued)).await.unwrap();
     assert_eq!(state, InvoiceState::Paid { amount: Msat(100_000), preimage: issued.preimage });
     assert_eq!(node.balance().await, 1_000_100_000);
 }
@@ -91,5 +92,10 @@ async fn what_cannot_be_paid_is_refused() {
     node.set_down(true);
     assert!(node.receive(&open.bolt11, None).is_err());
     assert!(node.status().await.is_err());
-    assert!(node.lookup_invoice(open.payment_hash).await.is_err());
+    assert!(node.lookup_invoice(reference(&open)).await.is_err());
+}
+
+fn reference(issued: &IssuedInvoice) -> InvoiceRef {
+    let IssuedInvoice { bolt11, payment_hash, source_ref, .. } = issued.clone();
+    InvoiceRef { payment_hash, source_ref, bolt11, issued_at: Time::from_unix(0) }
 }

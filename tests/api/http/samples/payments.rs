@@ -210,6 +210,13 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /admin/api/v1/settings/default", |_| {
         "/admin/api/v1/settings/default?field_name=lnbits_site_title".into()
     }),
+    plain("GET /admin/api/v1/funding", |_| "/admin/api/v1/funding".into()),
+    with(
+        "POST /admin/api/v1/funding/check",
+        |_| "/admin/api/v1/funding/check".into(),
+        |_| json!({ "lnbits_backend_wallet_class": "FakeWallet" }),
+    ),
+    plain("GET /admin/api/v1/reconciliation", |_| "/admin/api/v1/reconciliation".into()),
     plain("GET /admin/api/v1/alarms", |_| "/admin/api/v1/alarms?acknowledged=false&sortby=created_at".into()),
     with(
         "PUT /admin/api/v1/alarms/{alarm_id}",
