@@ -185,7 +185,7 @@ impl Desk {
             attempt
         };
         let order = PaymentOrder { attempt: attempt.number, payee, amount, fee_limit };
-        match self.node.pay(order).await {
+        match FundingSource::pay(self.node.as_ref(), order).await {
             Outcome::NotSent(why) => {
                 self.attempts.lock().unwrap().retain(|other| other.number != attempt.number);
                 Err(why)
