@@ -4,7 +4,9 @@
 //! only a definite word moves money back. A source that cannot be sure says [`Outcome::Unknown`].
 
 pub mod driver;
+pub mod embedded;
 pub mod phoenixd;
+pub mod regtest;
 pub mod simulated;
 pub mod wire;
 
@@ -20,7 +22,7 @@ use crate::domain::{
 };
 
 /// Every kind of source that this server can have.
-pub const DRIVERS: &[Driver] = &[simulated::DRIVER, phoenixd::DRIVER];
+pub const DRIVERS: &[Driver] = &[embedded::play::DRIVER, simulated::DRIVER, phoenixd::DRIVER];
 
 /// How far the source's clock may be from ours, in seconds, where the two are compared: both are set by NTP.
 pub const CLOCKS_APART: i64 = 2;
