@@ -170,6 +170,9 @@ async fn check(
     Body(Given(given)): Body<Given>,
 ) -> Result<Json<TriedShape>, Problem> {
     let choice = house.settings.source_choice_with(&given)?;
+    if let Some(class) = choice.class.as_ref().filter(|class| !crate::sources::classes().contains(&class.as_str())) {
+        return Err(Problem::invalid(format!("There is no funding source {class:?}.")));
+    }
     let Tried { identity, network, balance, able } = match house.ledger.sources().try_out(&choice).await {
         Ok(tried) => tried,
         Err(down) => return Err(Problem::new(Code::FundingSourceUnavailable, down.0)),

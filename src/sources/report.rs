@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Given, Sources, adopt::other_network};
 use crate::{
     domain::{Kind, Msat, Time, bolt11::network_name},
-    funding::{Capabilities, SourceDown},
+    funding::{Capabilities, DRIVERS, SourceDown},
     settings::SourceChoice,
     store::StoreError,
 };
@@ -122,7 +122,10 @@ impl Sources {
         let class = match (&choice.class, &self.0.given) {
             (Some(class), _) => class.as_str(),
             (None, Given::Class(class)) => class,
-            (None, Given::Source(..) | Given::Nobody) => "",
+            (None, Given::Source(source, _)) => {
+                DRIVERS.iter().find(|driver| driver.name == source.name()).map_or("", |driver| driver.class)
+            }
+            (None, Given::Nobody) => "",
         };
         let driver =
             Self::driver_of(class).ok_or_else(|| SourceDown(format!("there is no funding source {class:?}")))?;

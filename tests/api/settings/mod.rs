@@ -56,10 +56,10 @@ async fn what_is_set_is_kept_and_shown_and_null_clears_it() {
     }
     assert_eq!(root.patch(PATH, json!({ "lnbits_site_title": null })).await.status, 200);
     assert_eq!(setting(&root, "lnbits_site_title").await, json!("Satchel"));
-    set(&root, json!({ "lnbits_backend_wallet_class": "LndRestWallet" })).await;
+    set(&root, json!({ "lnbits_backend_wallet_class": "FakeWallet" })).await;
     assert_eq!(root.delete(PATH).await.ok(), Value::Null);
     assert_eq!(setting(&root, "lnbits_denomination").await, json!("sats"));
-    assert_eq!(setting(&root, "lnbits_backend_wallet_class").await, json!("LndRestWallet"));
+    assert_eq!(setting(&root, "lnbits_backend_wallet_class").await, json!("FakeWallet"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,6 +144,8 @@ pub(super) struct Row {
     charges: Vec<((usize, i64), i64)>,
     /// What is held, where it is a hold invoice.
     pub(super) held: Option<Held>,
+    /// Does it wait for a hold invoice of another wallet here? Then no node has it, and an alarm about it stops none.
+    here: bool,
 }
 
 /// A hold invoice's state.
@@ -210,6 +212,7 @@ impl Reference {
             charges: Vec::new(),
             held: None,
             expires: self.seconds + VALID_SECONDS,
+            here: false,
         };
         self.rows.push(row);
         self.rows.len() - 1
@@ -371,7 +374,7 @@ impl Reference {
     }
 
     pub(super) fn settle(&mut self, payment: usize, fee: i64) -> Verdict {
-        let Row { wallet, kind, status, amount, hold, hash, late, .. } = self.rows[payment];
+        let Row { wallet, kind, status, amount, hold, hash, late, here, .. } = self.rows[payment];
         if kind != Kind::External || status == Status::Success || (status == Status::Failed && late) {
             return Verdict::Nothing;
         }
@@ -381,7 +384,7 @@ impl Reference {
             self.add(wallet, -missing);
         } else {
             self.books.alarms += 1;
-            self.stopped = true;
+            self.stopped |= !here;
             if !self.bears(wallet, missing) {
                 self.books.loss -= missing;
             }
@@ -434,6 +437,7 @@ impl Reference {
         let paid = self.hold(payer, amount, 0, Some(hash), spender);
         self.stopped = stopped;
         paid?;
+        self.rows.last_mut().unwrap().here = true;
         self.rows[invoice].held = Some(Held::By(self.rows.len() - 1));
         Ok(DONE)
     }
