@@ -62,8 +62,9 @@ pub struct Settings {
     /// `postgres://…` to use PostgreSQL [default: SQLite in the data folder].
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
-    /// The funding source: `simulated` is a Lightning node of play money.
-    #[arg(long, env = "SATCHEL_FUNDING", default_value = "simulated")]
+    /// The funding source, unless the settings choose another: `play` is a Lightning node of the server's own on a
+    /// private network of play money, `simulated` one that only pretends, for tests and benchmarks.
+    #[arg(long, env = "SATCHEL_FUNDING", default_value = "play")]
     pub funding: Funding,
     /// What is logged: `error`, `warn`, `info`, `debug`, or such per module (`info,satchel::http=debug`).
     #[arg(long, env = "SATCHEL_LOG", default_value = "info")]
@@ -79,7 +80,9 @@ pub struct Settings {
 /// The funding sources that a server can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Funding {
-    /// A Lightning node of play money inside this process.
+    /// A Lightning node inside this process, on a private network of play money.
+    Play,
+    /// A node that only pretends.
     Simulated,
 }
 
@@ -87,6 +90,7 @@ impl Funding {
     /// The class of its driver.
     pub const fn class(self) -> &'static str {
         match self {
+            Self::Play => "PlayNetwork",
             Self::Simulated => "FakeWallet",
         }
     }

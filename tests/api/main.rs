@@ -13,6 +13,7 @@ mod clients;
 mod credentials;
 mod databases;
 mod docker;
+mod embedded;
 mod harness;
 mod http;
 mod keepsakes;

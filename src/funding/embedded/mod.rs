@@ -50,7 +50,7 @@ pub struct EmbeddedNode {
 
 impl EmbeddedNode {
     /// The node itself, for what is no payment.
-    pub(super) fn node(&self) -> &Arc<Node> {
+    pub fn node(&self) -> &Arc<Node> {
         &self.node
     }
 
@@ -62,6 +62,15 @@ impl EmbeddedNode {
         let node = Arc::clone(&self.node);
         let done = self.handle.spawn_blocking(move || work(&node)).await;
         done.map_err(|_| SourceDown("the node is being stopped".to_owned()))
+    }
+
+    /// Looks at the chain now instead of in a while.
+    ///
+    /// # Errors
+    /// When the chain cannot be reached.
+    pub async fn sync(&self) -> Result<(), SourceDown> {
+        let synced = self.blocking(Node::sync_wallets).await?;
+        synced.map_err(|error| SourceDown(format!("the node cannot look at the chain: {error}")))
     }
 
     /// Stops it. What it was asked before is on disk.
@@ -279,7 +288,10 @@ fn entry_of(node: &Node, event: Event) -> Option<Entry> {
             preimage: payment_preimage.map(|preimage| crate::domain::ids::to_hex(&preimage.0)),
             fee: fee_paid_msat.and_then(msat),
         }),
-        Event::PaymentFailed { payment_hash, .. } => Some(Entry::NotSent { hash: hash(payment_hash?) }),
+        Event::PaymentFailed { payment_hash, reason, .. } => {
+            tracing::debug!(?reason, "a payment failed");
+            Some(Entry::NotSent { hash: hash(payment_hash?) })
+        }
         Event::PaymentReceived { payment_id, payment_hash, amount_msat, .. } => {
             let record = payment_id.and_then(|id| node.payment(&id));
             let preimage = record.and_then(|record| preimage_of(&record.kind));

@@ -1,6 +1,10 @@
 //! Opening the node.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bitcoin::Network;
 use ldk_node::{
@@ -17,6 +21,9 @@ use crate::{clock::Clock, funding::SourceDown};
 
 /// What a channel keeps on chain for the day it has to be closed, in satoshi.
 const RESERVE_SAT: u64 = 25_000;
+
+/// How long the chain's side may take to say which chain it is.
+const CHAIN_WAIT: Duration = Duration::from_secs(10);
 
 /// Where the node learns of blocks.
 pub enum ChainSource {
@@ -54,6 +61,8 @@ impl EmbeddedNode {
     /// # Errors
     /// Says in words what is wrong: the folder, the chain, the network.
     pub async fn open(options: Options) -> Result<Self, SourceDown> {
+        of_one_network(&options.folder, options.network)?;
+        options.chain.is_of(options.network).await?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lightning")
@@ -94,6 +103,61 @@ impl EmbeddedNode {
         let handle = runtime.handle().clone();
         handle.spawn(listen(Arc::clone(&node), Arc::clone(&journal)));
         Ok(Self { name, node, journal, clock, network, handle, runtime: Some(runtime) })
+    }
+}
+
+/// A folder belongs to one network for good: channels of another would be lost in it.
+fn of_one_network(folder: &Path, network: Network) -> Result<(), SourceDown> {
+    let down = |error: std::io::Error| SourceDown(format!("the node's folder cannot be used: {error}"));
+    let mark = folder.join("network");
+    match std::fs::read_to_string(&mark) {
+        Ok(known) if known.trim() == network.to_string() => Ok(()),
+        Ok(known) => Err(SourceDown(format!(
+            "the node's folder is of the network {}, not of {network}; each network needs a data folder of its own",
+            known.trim()
+        ))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&mark, network.to_string())).map_err(down)
+        }
+        Err(error) => Err(down(error)),
+    }
+}
+
+impl ChainSource {
+    /// Is this chain of the network that the node is to be on?
+    async fn is_of(&self, network: Network) -> Result<(), SourceDown> {
+        let client = reqwest::Client::builder().timeout(CHAIN_WAIT).no_proxy().build();
+        let client = client.map_err(|error| SourceDown(error.to_string()))?;
+        let away = |who: &str, error: &reqwest::Error| {
+            let why = if error.is_timeout() { "it does not answer in time" } else { "it does not answer" };
+            SourceDown(format!("{who} cannot be reached: {why}"))
+        };
+        let genesis = bitcoin::constants::genesis_block(network).block_hash().to_string();
+        let told = match self {
+            Self::Bitcoind { host, port, user, password } => {
+                let body = serde_json::json!({ "method": "getblockhash", "params": [0], "id": 0 });
+                let asked = client.post(format!("http://{host}:{port}/")).basic_auth(user, Some(password)).json(&body);
+                let answer = asked.send().await.map_err(|error| away("bitcoind", &error))?;
+                if matches!(answer.status().as_u16(), 401 | 403) {
+                    return Err(SourceDown("bitcoind does not know this user and password".to_owned()));
+                }
+                let answer: serde_json::Value = answer.json().await.map_err(|error| away("bitcoind", &error))?;
+                answer.get("result").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+            }
+            Self::Esplora(url) => {
+                let asked = client.get(format!("{}/block-height/0", url.trim_end_matches('/')));
+                let answer = asked.send().await.map_err(|error| away("the Esplora server", &error))?;
+                answer.text().await.map_err(|error| away("the Esplora server", &error))?
+            }
+            // it tells the first block when the node asks for it
+            Self::Electrum(_) => return Ok(()),
+        };
+        if told.trim() == genesis {
+            return Ok(());
+        }
+        Err(SourceDown(format!(
+            "the chain that the node is to follow is not {network}: its first block is another one"
+        )))
     }
 }
 

@@ -16,7 +16,7 @@ use bitcoin::{
     hashes::{Hash, HashEngine, sha512},
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
-use ldk_node::{Node, lightning::ln::msgs::SocketAddress};
+use ldk_node::lightning::ln::msgs::SocketAddress;
 use tokio::{
     runtime::Runtime,
     sync::watch,
@@ -234,7 +234,7 @@ impl Running {
     async fn mine(&self, blocks: u32) -> Result<(), SourceDown> {
         self.chain.mine(blocks)?;
         for node in [&self.ours, &self.world] {
-            node.blocking(Node::sync_wallets).await?.map_err(failed)?;
+            node.sync().await?;
         }
         Ok(())
     }

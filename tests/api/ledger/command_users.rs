@@ -106,7 +106,7 @@ fn config_says_what_holds_and_where_it_came_from() {
     for (name, value, origin) in [
         ("SATCHEL_LISTEN", "127.0.0.1:7", "environment"),
         ("SATCHEL_LOG", "warn", "flag"),
-        ("SATCHEL_FUNDING", "simulated", "default"),
+        ("SATCHEL_FUNDING", "play", "default"),
         ("SATCHEL_WALLET_REQUESTS_PER_MINUTE", "1200", "default"),
         ("DATABASE_URL", "set", "environment"),
         ("AUTH_SECRET_KEY", "set", "environment"),

@@ -29,6 +29,7 @@ pub(crate) mod double;
 mod holds;
 mod invoices;
 mod killed;
+mod killed_play;
 mod nothing_asked;
 mod outage;
 mod patience;

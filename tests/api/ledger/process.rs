@@ -52,7 +52,7 @@ pub(super) fn program(folder: &Folder, command: &str) -> Command {
         program.env_remove(name);
     }
     program.env("SATCHEL_WALLET_REQUESTS_PER_MINUTE", "0").env("SATCHEL_ANONYMOUS_REQUESTS_PER_MINUTE", "0");
-    program.env_remove("SATCHEL_FUNDING").env_remove("SATCHEL_FIRST_INSTALL_TOKEN");
+    program.env("SATCHEL_FUNDING", "simulated").env_remove("SATCHEL_FIRST_INSTALL_TOKEN");
     program
 }
 

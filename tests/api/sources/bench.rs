@@ -48,13 +48,11 @@ pub struct Row {
 /// What serves.
 pub struct Served {
     pub door: Door,
-    /// What else the settings need: a certificate, a file, a name.
-    pub notes: Vec<String>,
 }
 
 impl Served {
     pub fn at(door: Door) -> Self {
-        Self { door, notes: Vec::new() }
+        Self { door }
     }
 }
 
@@ -72,7 +70,7 @@ impl Bench {
     pub async fn open(row: &'static Row) -> Self {
         let desk = Desk::open(Currency::Regtest);
         let served = (row.serve)(Arc::clone(&desk)).await;
-        let front = Front::open(served.door.clone()).await;
+        let front = Front::open(served.door).await;
         assert!(desk.front.set(Arc::clone(&front)).is_ok());
         let fields = Fields::new((row.fields)(&served, &front.door));
         let source = (row.driver.open)(&fields, &Setup::new(Clock::system())).unwrap();
@@ -217,7 +215,7 @@ where
     };
     let address = server.addrs()[0];
     tokio::spawn(server.disable_signals().run());
-    Door::Tcp(address)
+    Door(address)
 }
 
 async fn troubled_by(

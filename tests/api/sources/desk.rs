@@ -13,7 +13,7 @@ use satchel::{
     domain::{Msat, PaymentHash, PaymentId, Time, bolt11},
     funding::{
         AttemptRef, Description, FundingSource, InvoiceError, InvoiceOrder, InvoiceRef, InvoiceState, IssuedInvoice,
-        Outcome, OutsideWorld, Payee, PaymentOrder, SourceEvent, Spontaneous,
+        Outcome, OutsideWorld, Payee, PaymentOrder, SourceEvent,
         simulated::{Options, SimulatedNode},
     },
 };
@@ -63,11 +63,8 @@ pub struct Told {
 /// Money that arrived, or is held.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    /// From 1.
-    pub index: i64,
     pub hash: PaymentHash,
     pub amount: Msat,
-    pub preimage: Option<[u8; 32]>,
     pub held: bool,
     pub at: Time,
 }
@@ -75,19 +72,12 @@ pub struct Receipt {
 /// An invoice that was issued.
 #[derive(Clone)]
 pub struct Issued {
-    /// From 1.
-    pub index: i64,
     pub invoice: IssuedInvoice,
     pub order: InvoiceOrder,
     pub at: Time,
 }
 
 impl Issued {
-    /// The provider's own name for it.
-    pub fn id(&self) -> String {
-        format!("inv-{}-{}", self.index, &self.invoice.payment_hash.as_str()[..8])
-    }
-
     pub fn memo(&self) -> &str {
         match &self.order.description {
             Description::Text(text) => text,
@@ -160,11 +150,6 @@ impl Desk {
         let invoice = bolt11::parse(text).map_err(|error| error.0)?;
         let amount = invoice.amount.or(amount).ok_or("the invoice has no amount")?;
         self.send(Payee::Invoice(Box::new(invoice)), Some(text.to_owned()), amount, fee_limit).await
-    }
-
-    /// Pays a node without an invoice.
-    pub async fn keysend(&self, node: [u8; 33], preimage: [u8; 32], amount: Msat, limit: Msat) -> Result<Told, String> {
-        self.send(Payee::Node(Spontaneous { node, preimage }), None, amount, limit).await
     }
 
     async fn send(&self, payee: Payee, bolt11: Option<String>, amount: Msat, fee_limit: Msat) -> Result<Told, String> {
@@ -240,7 +225,7 @@ impl Desk {
             InvoiceError::Refused(why) => why,
         })?;
         let mut invoices = self.invoices.lock().unwrap();
-        let issued = Issued { index: invoices.len() as i64 + 1, invoice, order, at: self.now() };
+        let issued = Issued { invoice, order, at: self.now() };
         invoices.push(issued.clone());
         Ok(issued)
     }
@@ -251,10 +236,6 @@ impl Desk {
 
     pub fn invoice_by_hash(&self, hash: &str) -> Option<Issued> {
         self.invoices.lock().unwrap().iter().find(|issued| issued.invoice.payment_hash.as_str() == hash).cloned()
-    }
-
-    pub fn invoice_by_id(&self, id: &str) -> Option<Issued> {
-        self.invoices.lock().unwrap().iter().find(|issued| issued.id() == id).cloned()
     }
 
     pub async fn state_of(&self, issued: &Issued) -> InvoiceState {
@@ -296,17 +277,16 @@ async fn note_receipts(desk: Arc<Desk>) {
         let mut events = desk.node.events(after);
         while let Some(Ok((position, event))) = events.next().await {
             after = after.max(position);
-            let (hash, amount, preimage, held) = match event {
-                SourceEvent::InvoicePaid { payment_hash, amount, preimage } => (payment_hash, amount, preimage, false),
-                SourceEvent::InvoiceHeld { payment_hash, amount, .. } => (payment_hash, amount, None, true),
+            let (hash, amount, held) = match event {
+                SourceEvent::InvoicePaid { payment_hash, amount, .. } => (payment_hash, amount, false),
+                SourceEvent::InvoiceHeld { payment_hash, amount, .. } => (payment_hash, amount, true),
                 SourceEvent::PaymentChanged { .. } => {
                     desk.news.send_replace(());
                     continue;
                 }
             };
             let mut receipts = desk.receipts.lock().unwrap();
-            let (index, at) = (receipts.len() as i64 + 1, desk.now());
-            receipts.push(Receipt { index, hash, amount, preimage, held, at });
+            receipts.push(Receipt { hash, amount, held, at: desk.now() });
             drop(receipts);
             desk.news.send_replace(());
         }

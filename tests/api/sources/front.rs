@@ -2,33 +2,20 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
 
 /// Where somebody can be reached.
-#[derive(Clone, Debug)]
-pub enum Door {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-impl Door {
-    pub fn tcp(&self) -> SocketAddr {
-        match self {
-            Self::Tcp(address) => *address,
-            Self::Unix(path) => panic!("{} is no address", path.display()),
-        }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Door(pub SocketAddr);
 
 /// What happens on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,44 +38,22 @@ pub struct Front {
 
 impl Front {
     pub async fn open(behind: Door) -> Arc<Self> {
-        let door = match &behind {
-            Door::Tcp(_) => Door::Tcp("127.0.0.1:0".parse().unwrap()),
-            Door::Unix(path) => Door::Unix(path.with_extension("front")),
-        };
         let (weather, cuts) = (watch::Sender::new(Weather::Clear), watch::Sender::new(0));
-        let mut front = Self { door, behind, weather, cuts, listening: Mutex::default() };
-        let (door, task) = front.listen().await;
-        front.door = door;
-        *front.listening.lock().unwrap() = Some(task);
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await;
+        let door = Door(listener.local_addr().unwrap());
+        let front = Self { door, behind, weather, cuts, listening: Mutex::default() };
+        front.listen(listener);
         Arc::new(front)
     }
 
-    async fn listen(&self) -> (Door, JoinHandle<()>) {
-        let (behind, weather, cuts) = (self.behind.clone(), self.weather.clone(), self.cuts.clone());
-        match &self.door {
-            Door::Tcp(address) => {
-                let listener = bind(*address).await;
-                let door = Door::Tcp(listener.local_addr().unwrap());
-                let task = tokio::spawn(async move {
-                    while let Ok((stream, _)) = listener.accept().await {
-                        let (behind, weather, cuts) = (behind.clone(), weather.subscribe(), cuts.subscribe());
-                        tokio::spawn(relay(stream, behind, weather, cuts));
-                    }
-                });
-                (door, task)
+    fn listen(&self, listener: TcpListener) {
+        let (behind, weather, cuts) = (self.behind, self.weather.clone(), self.cuts.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(relay(stream, behind, weather.subscribe(), cuts.subscribe()));
             }
-            Door::Unix(path) => {
-                drop(std::fs::remove_file(path));
-                let listener = UnixListener::bind(path).unwrap();
-                let task = tokio::spawn(async move {
-                    while let Ok((stream, _)) = listener.accept().await {
-                        let (behind, weather, cuts) = (behind.clone(), weather.subscribe(), cuts.subscribe());
-                        tokio::spawn(relay(stream, behind, weather, cuts));
-                    }
-                });
-                (Door::Unix(path.clone()), task)
-            }
-        }
+        });
+        *self.listening.lock().unwrap() = Some(task);
     }
 
     /// Changes the weather for connections made from now on; those that are open are cut.
@@ -109,16 +74,12 @@ impl Front {
         if let Some(task) = self.listening.lock().unwrap().take() {
             task.abort();
         }
-        if let Door::Unix(path) = &self.door {
-            drop(std::fs::remove_file(path));
-        }
         self.cut().await;
     }
 
     /// Listens again where it did before.
     pub async fn reopen(&self) {
-        let (_, task) = self.listen().await;
-        *self.listening.lock().unwrap() = Some(task);
+        self.listen(bind(self.door.0).await);
     }
 }
 
@@ -132,36 +93,23 @@ async fn bind(address: SocketAddr) -> TcpListener {
     panic!("{address} stays taken");
 }
 
-async fn relay<S>(near: S, behind: Door, weather: watch::Receiver<Weather>, mut cuts: watch::Receiver<u64>)
-where
-    S: AsyncRead + AsyncWrite + Send + 'static,
-{
+async fn relay(near: TcpStream, behind: Door, weather: watch::Receiver<Weather>, mut cuts: watch::Receiver<u64>) {
     let weather = *weather.borrow();
     cuts.mark_unchanged();
-    let work = async move {
-        match behind {
-            Door::Tcp(address) => carry(near, TcpStream::connect(address).await.ok(), weather).await,
-            Door::Unix(path) => carry(near, UnixStream::connect(path).await.ok(), weather).await,
-        }
-    };
     tokio::select! {
-        () = work => {}
+        () = carry(near, behind, weather) => {}
         _ = cuts.changed() => {}
     }
 }
 
-async fn carry<N, F>(near: N, far: Option<F>, weather: Weather)
-where
-    N: AsyncRead + AsyncWrite,
-    F: AsyncRead + AsyncWrite,
-{
+async fn carry(near: TcpStream, behind: Door, weather: Weather) {
     let (mut near_read, mut near_write) = tokio::io::split(near);
     if weather == Weather::CutOrders {
         // what was sent was taken off the wire: the sender cannot know that it went nowhere
         drop(near_read.read(&mut [0; 4096]).await);
         return;
     }
-    let Some(far) = far else { return };
+    let Ok(far) = TcpStream::connect(behind.0).await else { return };
     let (mut far_read, mut far_write) = tokio::io::split(far);
     let out = async {
         drop(tokio::io::copy(&mut near_read, &mut far_write).await);

@@ -18,7 +18,7 @@ use satchel::funding::DRIVERS;
 const ROWS: &[Row] = &[phoenixd::ROW];
 
 /// Drivers that are nodes themselves; they have tests of their own.
-const INSIDE: &[&str] = &["simulated"];
+const INSIDE: &[&str] = &["play", "simulated"];
 
 #[test]
 fn every_driver_has_its_row() {
@@ -35,6 +35,19 @@ fn drivers_are_told_apart_by_name_and_by_class() {
         for other in &DRIVERS[at + 1..] {
             assert_ne!(driver.name, other.name);
             assert_ne!(driver.class, other.class);
+        }
+    }
+}
+
+/// What people read names every driver and every setting of it.
+#[test]
+fn every_driver_is_in_the_guide() {
+    let guide = include_str!("../../../docs/FUNDING.md");
+    for driver in DRIVERS {
+        let row = guide.lines().find(|line| line.starts_with(&format!("| `{}` |", driver.class)));
+        let row = row.unwrap_or_else(|| panic!("{} has no row in docs/FUNDING.md", driver.class));
+        for field in driver.fields {
+            assert!(row.contains(&format!("`{field}`")), "{field} is not in the row of {}", driver.class);
         }
     }
 }

@@ -40,10 +40,7 @@ pub const ROW: Row = Row {
         .boxed()
     },
     fields: |_, door| {
-        vec![
-            ("phoenixd_api_endpoint", format!("http://{}/", door.tcp())),
-            ("phoenixd_api_password", PASSWORD.to_owned()),
-        ]
+        vec![("phoenixd_api_endpoint", format!("http://{}/", door.0)), ("phoenixd_api_password", PASSWORD.to_owned())]
     },
     wrong_secret: ("phoenixd_api_password", "nobody-knows-this-one"),
     needed: "phoenixd_api_password",

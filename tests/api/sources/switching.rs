@@ -31,7 +31,7 @@ impl Other {
     async fn open(network: Currency) -> Self {
         let desk = Desk::open(network);
         let served = (ROW.serve)(Arc::clone(&desk)).await;
-        let front = Front::open(served.door.clone()).await;
+        let front = Front::open(served.door).await;
         let mut settings = json!({ "lnbits_backend_wallet_class": ROW.driver.class });
         for (name, value) in (ROW.fields)(&served, &front.door) {
             settings[name] = value.into();
