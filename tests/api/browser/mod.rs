@@ -1,0 +1,4 @@
+//! The dashboard in a real browser.
+
+mod first_run;
+mod kit;
