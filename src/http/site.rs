@@ -71,13 +71,21 @@ const PARTS: &[(&str, &[u8])] = parts![
     "i18n/en.js",
     "i18n/es.js",
     "pages/account.js",
+    "pages/chart.js",
+    "pages/export.js",
+    "pages/factors.js",
     "pages/first-install.js",
+    "pages/history.js",
     "pages/missing.js",
+    "pages/payment.js",
+    "pages/receive.js",
+    "pages/send.js",
     "pages/signin.js",
     "pages/wallet.js",
     "pages/wallets.js",
     "ui/dialog.js",
     "ui/kit.js",
+    "ui/qr.js",
 ];
 
 /// A file as it is sent.

@@ -94,21 +94,21 @@ function frame(path) {
     session.server?.simulated && h("span", { class: "tag" }, t("play.short")),
     h("nav", { "aria-label": t("nav") }, session.user ? mine.map(([to, page]) => link(to, t(page.nav))) : [], session.user && button(t("signout"), signOut, "plain")));
   fill(foot,
-    h("label", { class: "inline" }, t("language"), choice({ onchange: changeLanguage }, Object.entries(LANGUAGES), language())),
-    h("label", { class: "inline" }, t("theme"), choice({ onchange: changeTheme }, ["", "light", "dark"].map((one) => [one, t(`theme.${one || "system"}`)]), memory.get("theme") ?? "")),
+    h("label", { class: "inline" }, t("language"), choice({ onchange: (event) => changeLanguage(event.target.value) }, Object.entries(LANGUAGES), language())),
+    h("label", { class: "inline" }, t("theme"), choice({ onchange: (event) => changeTheme(event.target.value) }, ["", "light", "dark"].map((one) => [one, t(`theme.${one || "system"}`)]), memory.get("theme") ?? "")),
     h("a", { href: "/docs" }, t("docs")));
 }
 
-async function changeLanguage(event) {
-  memory.set("language", event.target.value);
-  await speak(event.target.value);
+async function changeLanguage(to) {
+  memory.set("language", to);
+  await speak(to);
   await show();
-  foot.querySelector("select").focus();
 }
 
-function changeTheme(event) {
-  memory.set("theme", event.target.value || null);
+function changeTheme(to) {
+  memory.set("theme", to || null);
   dress();
+  foot.querySelectorAll("select")[1].value = to;
 }
 
 async function signOut() {
@@ -118,6 +118,10 @@ async function signOut() {
 }
 
 addEventListener("popstate", show);
+addEventListener("look", ({ detail }) => {
+  if (detail.language !== undefined) changeLanguage(detail.language);
+  if (detail.theme !== undefined) changeTheme(detail.theme);
+});
 addEventListener("frame", () => frame(location.pathname));
 addEventListener("signed-in", async () => {
   await refresh();
