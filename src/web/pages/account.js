@@ -52,6 +52,8 @@ function password(user) {
     fields: user.has_password ? { ...old, ...fields } : fields,
     submit: t("password.change"),
     kind: "",
+    // password managers want to know whose it is
+    extra: [h("input", { type: "text", autocomplete: "username", value: user.username ?? "", hidden: true })],
     act: async (values) => {
       try {
         await withCode((code) => api("PUT", "/api/v1/auth/password", { code, body: { ...values, user_id: user.id, username: session.user.username } }));

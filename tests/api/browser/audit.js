@@ -30,6 +30,7 @@ const headings = [...document.querySelectorAll("h1")].filter(shown);
 if (headings.length !== 1) found.push(`${headings.length} headings of the first level`);
 if (document.querySelectorAll("main").length !== 1) found.push("not one main");
 if (document.documentElement.scrollWidth > innerWidth + 1) found.push(`the page is ${document.documentElement.scrollWidth} wide in a window of ${innerWidth}`);
+if (modal && modal.scrollWidth > modal.clientWidth) found.push(`the dialog's content is ${modal.scrollWidth} wide in ${modal.clientWidth}`);
 
 const ids = new Set();
 for (const node of document.querySelectorAll("[id]")) {
