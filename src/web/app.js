@@ -74,6 +74,7 @@ async function show() {
   if (shown) main.querySelector("h1")?.focus({ preventScroll: true });
   shown = true;
   document.documentElement.dataset.ready = path;
+  performance.mark("ready");
 }
 let shown = false;
 

@@ -13,7 +13,7 @@ use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{PASSWORD, Server};
 
 /// The widths that every page is looked at in.
 const WIDTHS: [(u64, u64); 2] = [(360, 740), (1280, 800)];
@@ -32,6 +32,8 @@ pub(crate) struct Browser {
     profile: PathBuf,
     /// Answers of the server that the test provokes; the browser reports each as an error.
     refusals: Vec<u16>,
+    /// Beginnings of addresses elsewhere that the test has to do with.
+    others: Vec<String>,
     /// Requests so far, by address, with what they weighed on the wire.
     pub(crate) requests: Vec<(String, u64)>,
 }
@@ -78,8 +80,18 @@ impl Browser {
         let http = reqwest::Client::new();
         // chromium takes 127.0.0.1 for no name that passkeys could be bound to
         let url = server.url.clone();
-        let browser =
-            Self { client, url, driver, port, session, http, profile, refusals: Vec::new(), requests: Vec::new() };
+        let browser = Self {
+            client,
+            url,
+            driver,
+            port,
+            session,
+            http,
+            profile,
+            refusals: Vec::new(),
+            others: Vec::new(),
+            requests: Vec::new(),
+        };
         browser.on_every_page(WATCH).await;
         browser.resize(WIDTHS[1]).await;
         browser
@@ -107,6 +119,20 @@ impl Browser {
     /// These answers of the server are what the test is about.
     pub(crate) fn expects(&mut self, status: u16) {
         self.refusals.push(status);
+    }
+
+    /// This other server is part of the test.
+    pub(crate) fn knows(&mut self, url: &str) {
+        self.others.push(url.to_owned());
+    }
+
+    /// Signs in by name and password, and waits for the wallet.
+    pub(crate) async fn sign_in(&self, name: &str) {
+        self.visit("/").await;
+        self.write("Username or e-mail", name).await;
+        self.write("Password", PASSWORD).await;
+        self.press("Sign in").await;
+        self.reads("History").await;
     }
 
     /// Opens a page of the server and waits until it is there.
@@ -269,7 +295,11 @@ impl Browser {
             let id = params["requestId"].as_str().unwrap_or_default().to_owned();
             if method == "Network.requestWillBeSent" {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
-                let own = [self.url.as_str(), "data:", "blob:", "about:"].iter().any(|start| url.starts_with(start));
+                let others = self.others.iter().map(String::as_str);
+                let own = [self.url.as_str(), "data:", "blob:", "about:"]
+                    .into_iter()
+                    .chain(others)
+                    .any(|start| url.starts_with(start));
                 if !own {
                     foreign.push(format!("a request to {url}"));
                 }

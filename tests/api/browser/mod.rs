@@ -1,4 +1,9 @@
 //! The dashboard in a real browser.
 
+mod account;
 mod first_run;
-mod kit;
+pub(crate) mod kit;
+mod security;
+mod signin;
+mod wallet;
+mod weight;
