@@ -93,6 +93,8 @@ const PARTS: &[(&str, &[u8])] = parts![
 pub struct Part {
     content_type: &'static str,
     content: Bytes,
+    /// How long it is good without asking again.
+    cache: &'static str,
     /// Changes whenever the content does (RFC 9110, 8.8.3); weak, because it may be sent compressed.
     etag: String,
 }
@@ -103,6 +105,8 @@ static TABLE: LazyLock<BTreeMap<&'static str, Part>> = LazyLock::new(|| {
         let part = Part {
             content_type: content_type(name),
             content: Bytes::from_static(content),
+            // a picture of yesterday fits with the pages of today; a script of yesterday does not
+            cache: if name.ends_with(".svg") { "public, max-age=86400" } else { "no-cache" },
             etag: format!("W/\"{digest}\""),
         };
         (*name, part)
@@ -128,13 +132,13 @@ const CONTENT_SECURITY: &str =
 
 impl Responder for Part {
     type Body = BoxBody;
-    /// A browser asks every time whether what it keeps is still good, and is told in a few bytes that it is.
+    /// A browser asks every time whether the pages it keeps are still good, and is told in a few bytes that they are.
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let kept = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let is_good = kept.is_some_and(|kept| kept.split(',').any(|tag| tag.trim() == self.etag));
         let mut response = if is_good { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .insert_header((header::CACHE_CONTROL, self.cache))
             .insert_header((header::ETAG, self.etag))
             .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

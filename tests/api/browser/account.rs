@@ -22,6 +22,7 @@ async fn the_profile_the_password_and_the_sessions_are_looked_after() {
     browser.look("account-sure").await;
     browser.press("End all others").await;
     browser.reads("Ended.").await;
+    browser.until("!window.satchelFind('End all others')").await;
     assert_eq!(elsewhere.get("/api/v1/auth").await.status, 401);
     browser.write("Password now", PASSWORD).await;
     browser.write("New password", "an even better horse").await;

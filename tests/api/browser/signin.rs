@@ -115,6 +115,7 @@ async fn a_passkey_is_made_and_signs_in() {
     browser.sign_in("alice").await;
     browser.visit("/account").await;
     browser.press("Add a passkey").await;
+    browser.until("document.querySelector('dialog[open]')").await;
     browser.write("Name", "My laptop").await;
     browser.press("Save").await;
     browser.reads("My laptop").await;
