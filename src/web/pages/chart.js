@@ -19,6 +19,8 @@ export default async function draw(card, wallet, signal) {
     balance = day?.balance ?? balance;
     return { at: first + at * DAY, balance, income: day?.income ?? 0, spending: Math.abs(day?.spending ?? 0) };
   });
+  // where nothing happened, there is nothing to draw
+  card.hidden = !days.some((day) => day.income || day.spending || day.balance);
   const total = (name) => days.reduce((sum, day) => sum + day[name], 0);
   const said = t("chart.said", { days: DAYS, in: sat(total("income")), out: sat(total("spending")), now: sat(days.at(-1).balance) });
   const title = card.querySelector("h2");

@@ -26,7 +26,7 @@ export default async function render(page, { query, signal }) {
     const { default: start } = await (which === "send" ? import("./send.js") : import("./receive.js"));
     start(wallet, { currency: balance.currency, given });
   };
-  const chart = h("section", { class: "card chart", "aria-labelledby": "chart-title" }, h("h2", { id: "chart-title" }, t("chart.title")));
+  const chart = h("section", { class: "card chart", hidden: wallet.balance_msat === 0, "aria-labelledby": "chart-title" }, h("h2", { id: "chart-title" }, t("chart.title")));
   fill(page,
     h("div", { class: "row apart" }, h("h1", { tabindex: "-1" }, wallet.name), switcher(user.wallets, wallet)),
     h("div", { class: "wallet-top" }, h("section", { class: "purse", "aria-label": t("balance") }, balance.node, actions), chart), list.node);

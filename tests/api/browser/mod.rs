@@ -3,6 +3,7 @@
 mod account;
 mod first_run;
 pub(crate) mod kit;
+mod pictures;
 mod security;
 mod signin;
 mod wallet;

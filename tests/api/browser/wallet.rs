@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::kit::Browser;
-use crate::harness::{Caller, Server};
+use crate::{
+    harness::{Caller, Plan, Server},
+    lnurl::{host, named, open},
+};
 
 /// The account's first wallet: its id and a caller with its admin key.
 async fn first_wallet(server: &Server, who: &Caller) -> (String, Caller) {
@@ -106,7 +109,9 @@ async fn a_payment_is_shown_asked_for_once_and_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_and_lightning_addresses_are_paid_too() {
-    let server = Server::start().await;
+    let server = open(Plan::sqlite()).start().await;
+    server.super_user().await;
+    let tea = named(&server, 0, "tea").await;
     let alice = server.user("alice").await;
     let (wallet, _) = first_wallet(&server, &alice).await;
     fund(&server, &wallet, 10_000).await;
@@ -130,6 +135,15 @@ async fn pictures_and_lightning_addresses_are_paid_too() {
     browser.reads("From a poster").await;
     browser.press("Pay 3,000 sat").await;
     browser.reads("Fee: 3 sat").await;
+    browser.press("Done").await;
+    browser.press("Send").await;
+    browser.write("Whom to pay", &format!("tea@{}", host(&server))).await;
+    browser.press("Go on").await;
+    browser.write("Amount in sat", "1500").await;
+    browser.look("send-address").await;
+    browser.press("Pay").await;
+    browser.until("document.querySelector('dialog .tick')").await;
+    assert_eq!(tea.balance().await, 1_500_000);
     browser.close().await;
 }
 
