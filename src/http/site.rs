@@ -106,13 +106,15 @@ static TABLE: LazyLock<BTreeMap<&'static str, Part>> = LazyLock::new(|| {
             content_type: content_type(name),
             content: Bytes::from_static(content),
             // a picture of yesterday fits with the pages of today; a script of yesterday does not
-            cache: if name.ends_with(".svg") { "public, max-age=86400" } else { "no-cache" },
+            cache: if content_type(name) == PICTURE { "public, max-age=86400" } else { "no-cache" },
             etag: format!("W/\"{digest}\""),
         };
         (*name, part)
     };
     PARTS.iter().map(part).collect()
 });
+
+const PICTURE: &str = "image/svg+xml";
 
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
@@ -122,7 +124,7 @@ fn content_type(name: &str) -> &'static str {
         Some("json") => "application/json",
         Some("webmanifest") => "application/manifest+json",
         Some("png") => "image/png",
-        _ => "image/svg+xml",
+        _ => PICTURE,
     }
 }
 
@@ -171,6 +173,7 @@ async fn file_in(_: Caller<Public>, PathParts(folder, name): PathParts<String, S
 }
 
 /// What somebody has to know before he signs in.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, by its name on the wire")]
 #[derive(Serialize, ToSchema)]
 struct ServerShape {
     /// What the operator calls it.

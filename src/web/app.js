@@ -125,10 +125,12 @@ addEventListener("look", ({ detail }) => {
 });
 addEventListener("frame", () => frame(location.pathname));
 addEventListener("signed-in", async () => {
-  await refresh();
+  // should the account not be readable right now, the page says so
+  await refresh().catch(() => null);
+  if (!session.user) return show();
   const next = new URLSearchParams(location.search).get("next");
   // only to a page of our own, whatever the link said
-  go(next && next.split("?")[0] in PAGES ? next : "/wallet", { replace: true });
+  return go(next && next.split("?")[0] in PAGES ? next : "/wallet", { replace: true });
 });
 addEventListener("signed-out", () => {
   session.user = null;

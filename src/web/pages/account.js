@@ -26,7 +26,7 @@ function profile(user) {
     submit: t("save"),
     kind: "",
     act: async ({ username, display_name }) => {
-      await api("PUT", "/api/v1/auth/me", { body: { username, extra: { display_name } } });
+      await api("PUT", "/api/v1/auth/me", { body: { username: username || undefined, extra: { display_name } } });
       await refresh();
       toast(t("saved"));
     },

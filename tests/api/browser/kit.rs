@@ -30,8 +30,8 @@ pub(crate) struct Browser {
     session: String,
     http: reqwest::Client,
     profile: PathBuf,
-    /// Answers of the server that the test provokes; the browser reports each as an error.
-    refusals: Vec<u16>,
+    /// Words of errors that the test provokes, answers of the server among them; the browser reports each.
+    refusals: Vec<String>,
     /// Beginnings of addresses elsewhere that the test has to do with.
     others: Vec<String>,
     /// Requests so far, by address, with what they weighed on the wire.
@@ -121,7 +121,12 @@ impl Browser {
 
     /// These answers of the server are what the test is about.
     pub(crate) fn expects(&mut self, status: u16) {
-        self.refusals.push(status);
+        self.refusals.push(format!("a status of {status} "));
+    }
+
+    /// An error with this word is what the test is about.
+    pub(crate) fn expects_word(&mut self, word: &str) {
+        self.refusals.push(word.to_owned());
     }
 
     /// This other server is part of the test.
@@ -197,6 +202,30 @@ impl Browser {
         control.send_keys(text).await.unwrap_or_else(|error| panic!("{label}: {error}"));
     }
 
+    /// Types with the keyboard, into whatever has the focus.
+    pub(crate) async fn keys(&self, text: &str) {
+        self.client.active_element().await.unwrap().send_keys(text).await.unwrap();
+    }
+
+    /// Goes on by the tabulator until the control of this name has the focus.
+    pub(crate) async fn keys_until(&self, name: &str) {
+        let there = format!("return document.activeElement === window.satchelFind({})", json!(name));
+        for _ in 0..40 {
+            if self.run(&there).await == json!(true) {
+                return;
+            }
+            self.tabulator().await;
+        }
+        panic!("the tabulator never comes to {name}");
+    }
+
+    async fn tabulator(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
+            self.cdp("Input.dispatchKeyEvent", key).await;
+        }
+    }
+
     async fn resize(&self, (width, height): (u64, u64)) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.cdp("Emulation.setDeviceMetricsOverride", size).await;
@@ -238,10 +267,7 @@ impl Browser {
         let mut reached = Vec::new();
         // a field for a date is several stops
         for _ in 0..count * 4 + 4 {
-            for kind in ["rawKeyDown", "keyUp"] {
-                let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
-                self.cdp("Input.dispatchKeyEvent", key).await;
-            }
+            self.tabulator().await;
             let at = self.run("return window.satchelStop()").await;
             if let Some(at) = at.as_u64()
                 && reached.last() != Some(&at)
@@ -276,7 +302,7 @@ impl Browser {
         let mut found = Vec::new();
         for entry in self.log("browser").await {
             let message = entry["message"].as_str().unwrap_or_default();
-            let provoked = self.refusals.iter().any(|status| message.contains(&format!("a status of {status} ")));
+            let provoked = self.refusals.iter().any(|word| message.contains(word.as_str()));
             if entry["level"] == "SEVERE" && !provoked {
                 found.push(message.to_owned());
             }

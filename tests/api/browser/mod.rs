@@ -1,6 +1,7 @@
 //! The dashboard in a real browser.
 
 mod account;
+mod everybody;
 mod first_run;
 pub(crate) mod kit;
 mod pictures;
