@@ -30,7 +30,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/wallets", "The account's wallets."),
     ("/account", "The account: profile, password, second factors, sessions."),
     ("/keys", "Keys and access."),
-    ("/admin", "What the super user sees and decides."),
+    ("/server", "What the super user sees and decides."),
 ];
 
 pub fn routes() -> Vec<Route> {

@@ -14,7 +14,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/wallets", "app.html"),
     ("/account", "app.html"),
     ("/keys", "app.html"),
-    ("/admin", "app.html"),
+    ("/server", "app.html"),
     ("/docs", "docs/docs.html"),
 ];
 

@@ -239,7 +239,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /wallets", |_| "/wallets".into()),
     plain("GET /account", |_| "/account".into()),
     plain("GET /keys", |_| "/keys".into()),
-    plain("GET /admin", |_| "/admin".into()),
+    plain("GET /server", |_| "/server".into()),
     plain("GET /static/{file}", |_| "/static/app.css".into()),
     plain("GET /static/{folder}/{file}", |_| "/static/ui/kit.js".into()),
     plain("GET /api/v1/server", |_| "/api/v1/server".into()),
