@@ -35,7 +35,7 @@ pub(crate) struct Browser {
     /// Beginnings of addresses elsewhere that the test has to do with.
     others: Vec<String>,
     /// Requests so far, by address, with what they weighed on the wire.
-    pub(crate) requests: Vec<(String, u64)>,
+    pub(crate) requests: Vec<(String, f64)>,
 }
 
 impl Browser {
@@ -274,7 +274,7 @@ impl Browser {
             {
                 reached.push(at);
             }
-            if reached.len() as u64 >= count {
+            if u64::try_from(reached.len()).unwrap() >= count {
                 break;
             }
         }
@@ -337,7 +337,7 @@ impl Browser {
             } else if method == "Network.loadingFinished"
                 && let Some((_, url)) = open.iter().find(|(known, _)| *known == id)
             {
-                self.requests.push((url.clone(), params["encodedDataLength"].as_f64().unwrap_or_default() as u64));
+                self.requests.push((url.clone(), params["encodedDataLength"].as_f64().unwrap_or_default()));
             }
         }
         foreign
