@@ -12,9 +12,11 @@ use webauthn_rp::{
     DiscoverableCredentialRequestOptions, PublicKeyCredentialCreationOptions, Registration, RegistrationServerState,
     bin::{Decode, Encode},
     request::{
-        AsciiDomain, PublicKeyCredentialDescriptor, RpId,
+        AsciiDomain, ExtensionInfo, PublicKeyCredentialDescriptor, RpId,
         auth::AuthenticationVerificationOptions,
-        register::{PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username},
+        register::{
+            CredProtect, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
+        },
     },
     response::{
         AuthTransports, CredentialId, SentChallenge,
@@ -99,7 +101,10 @@ impl Accounts {
         let (handle, name, id) = (handle(&account.id), name_of(&account), account.id.to_string());
         let name = Username::try_from(name.as_str()).or_else(|_| Username::try_from(id.as_str()));
         let user = PublicKeyCredentialUserEntity { name: name.map_err(|_| broken())?, id: &handle, display_name: None };
-        let options = PublicKeyCredentialCreationOptions::passkey(&party.id, user, exclude.collect());
+        let mut options = PublicKeyCredentialCreationOptions::passkey(&party.id, user, exclude.collect());
+        // Every login asks for the person anyway (`userVerification`). Who insists that the device enforces it, too, is
+        // refused by browsers whose devices do not know how.
+        options.extensions.cred_protect = CredProtect::UserVerificationRequired(ExtensionInfo::AllowDontEnforceValue);
         let (server, client) = options.start_ceremony().map_err(|_| broken())?;
         let asked = serde_json::to_value(&client).map_err(|_| broken())?;
         let state = server.encode().map_err(|_| broken())?;

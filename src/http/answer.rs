@@ -50,11 +50,13 @@ pub struct LoggedIn<T> {
 
 impl<T: Serialize> Responder for LoggedIn<T> {
     type Body = BoxBody;
-    /// A browser that came by https, as a trusted proxy says, is to send them by https only.
+    /// A browser that came by https, as a trusted proxy says, is to send them by https only. A page of somebody else's
+    /// gets the body alone: it is not to log the browser in or out here.
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok();
         let https = super::origin::is_https(request);
-        for mut cookie in self.cookies {
+        let foreign = super::origin::is_foreign_write(request);
+        for mut cookie in self.cookies.into_iter().filter(|_| !foreign) {
             if https {
                 cookie.set_secure(true);
             }

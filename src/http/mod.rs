@@ -40,6 +40,7 @@ mod settings;
 mod shapes;
 mod sharing;
 mod shell;
+mod site;
 mod spans;
 mod sso;
 mod system;
@@ -186,6 +187,7 @@ pub fn table() -> Vec<Route> {
         route::under("Super user", server::routes()),
         route::under("Super user", settings::routes()),
         route::under("Server", system::routes()),
+        route::under("Server", site::routes()),
     ]
     .into_iter()
     .flatten()

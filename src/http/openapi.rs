@@ -307,6 +307,11 @@ impl Answer for super::answer::Page {
         sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A page or a file.")));
     }
 }
+impl Answer for super::site::Part {
+    fn describe(sketch: &mut Sketch) {
+        sketch.edit(|operation| operation.response("200", ResponseBuilder::new().description("A page or a file.")));
+    }
+}
 impl Answer for super::answer::Download {
     fn describe(sketch: &mut Sketch) {
         let binary = ObjectBuilder::new().schema_type(Type::String);

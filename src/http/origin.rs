@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use actix_web::{HttpRequest, web::Data};
+use actix_web::{HttpRequest, http::Method, web::Data};
 use ipnet::IpNet;
 
 use super::House;
@@ -41,6 +41,24 @@ pub(super) fn is_https(request: &HttpRequest) -> bool {
         None => header_text(request, "forwarded").and_then(|text| parameter(text.rsplit(',').next()?, "proto")),
     };
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// Does a browser say that a page of somebody else sends this, and would it change something?
+///
+/// A browser adds the session's cookie to whatever is sent here from the same site, which can be another port or a
+/// neighbouring name; so the cookie alone does not tell that our own page asks. Programs that are no browsers send
+/// neither header (Fetch Metadata, and RFC 6454).
+pub(super) fn is_foreign_write(request: &HttpRequest) -> bool {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return false;
+    }
+    if let Some(site) = header_text(request, "sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = header_text(request, "origin") else { return false };
+    let host = header_text(request, "host").unwrap_or_default();
+    let public = request.app_data::<Data<House>>().is_some_and(|house| house.public_url == origin);
+    !public && origin.split_once("://").is_none_or(|(_, name)| name != host)
 }
 
 fn is_among(proxies: &[IpNet], address: IpAddr) -> bool {

@@ -372,14 +372,18 @@ pub(super) fn shows_credential(request: &HttpRequest) -> bool {
     api_key(request).is_some() || token(request).is_some()
 }
 
-/// The bearer token of the header, or else of the session cookie.
+/// The bearer token of the header, or else of the session cookie, which does not count for what another site's page
+/// sends.
 pub(super) fn token(request: &HttpRequest) -> Option<String> {
     let bearer = header_text(request, header::AUTHORIZATION.as_str()).and_then(|value| {
         let (scheme, token) = value.trim().split_once(' ')?;
         let token = token.trim();
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
     });
-    bearer.or_else(|| request.cookie(super::auth::SESSION_COOKIE).map(|cookie| cookie.value().to_owned()))
+    bearer.or_else(|| {
+        let cookie = request.cookie(super::auth::SESSION_COOKIE)?;
+        (!super::origin::is_foreign_write(request)).then(|| cookie.value().to_owned())
+    })
 }
 
 fn header_text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {

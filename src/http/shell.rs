@@ -30,7 +30,8 @@ const COMPRESS_FROM: u64 = 1000;
 /// Where the super user is named.
 const INSTALL_PAGE: &str = "/first_install";
 /// What is answered before that.
-const BEFORE_INSTALL: &[&str] = &[INSTALL_PAGE, "/api/v1/auth/first_install", "/api/v1/health", "/api/v1/ready"];
+const BEFORE_INSTALL: &[&str] =
+    &[INSTALL_PAGE, "/api/v1/auth/first_install", "/api/v1/health", "/api/v1/ready", "/api/v1/server"];
 
 /// The request's id, for whoever writes its answer.
 pub struct RequestId(pub String);

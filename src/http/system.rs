@@ -1,8 +1,8 @@
-//! The server itself: is it up, what is it, and the pages that it serves.
+//! The server itself: is it up, what is it, and its contract.
 
 use actix_web::{
     http::Method,
-    web::{Bytes, Data, Json},
+    web::{Data, Json},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::{
     House,
     answer::Page,
-    body::PathPart,
     permission::{Account, Caller, Public},
     problem::{Code, Problem},
     route::{Route, route},
@@ -27,10 +26,6 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/openapi.json", Public, openapi).doc("The machine-readable contract (OpenAPI)."),
         route(Method::GET, "/api/docs/swagger.json", Public, openapi)
             .doc("The same, under the name that some tools look for."),
-        route(Method::GET, "/docs", Public, docs).doc("This page."),
-        route(Method::GET, "/first_install", Public, first_install).doc("The page on which the super user is named."),
-        route(Method::GET, "/", Public, index).doc("The start page."),
-        route(Method::GET, "/static/{file}", Public, file).doc("A part of a page."),
     ]
 }
 
@@ -116,53 +111,4 @@ fn up_time(seconds: i64) -> String {
 
 async fn openapi(_: Caller<Public>, house: Data<House>) -> Page {
     Page { content_type: "application/json", content: house.openapi.clone() }
-}
-
-async fn index(_: Caller<Public>) -> Page {
-    html(include_str!("../web/index.html"))
-}
-
-async fn docs(_: Caller<Public>) -> Page {
-    html(include_str!("../web/docs.html"))
-}
-
-async fn first_install(_: Caller<Public>) -> Page {
-    html(include_str!("../web/first-install.html"))
-}
-
-fn html(text: &'static str) -> Page {
-    Page { content_type: "text/html; charset=utf-8", content: Bytes::from_static(text.as_bytes()) }
-}
-
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../web/", $name)))),*]
-    };
-}
-
-/// The parts of the pages.
-const FILES: &[(&str, &str)] = files![
-    "satchel.css",
-    "satchel.svg",
-    "home.js",
-    "first-install.js",
-    "docs.js",
-    "dom.js",
-    "api.js",
-    "openapi.js",
-    "prose.js",
-    "schema-tree.js",
-    "request.js",
-    "try.js",
-];
-
-async fn file(_: Caller<Public>, PathPart(name): PathPart<String>) -> Result<Page, Problem> {
-    let (name, text) =
-        FILES.iter().find(|(known, _)| *known == name).ok_or_else(|| Problem::new(Code::NotFound, "Not Found"))?;
-    let content_type = match name.rsplit('.').next() {
-        Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        _ => "image/svg+xml",
-    };
-    Ok(Page { content_type, content: Bytes::from_static(text.as_bytes()) })
 }

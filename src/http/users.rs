@@ -1,4 +1,4 @@
-//! What the super user does with wallets' balances, and the outside world of a simulated node.
+//! What the super user does with wallets' balances, and the world outside of play money.
 
 use actix_web::{
     http::Method,
@@ -24,10 +24,10 @@ pub fn routes() -> Vec<Route> {
             .doc("Adds satoshi to a wallet, or takes them with a negative amount.")
             .idempotent(),
         route(Method::POST, "/admin/api/v1/simulation/pay", SuperUser, pay)
-            .doc("Pays an invoice of this server from outside; only on a simulated node."),
+            .doc("Pays an invoice of this server from outside; only where money is play money."),
         route(Method::POST, "/admin/api/v1/simulation/invoice", SuperUser, invoice).doc(
-            "Makes an invoice of another node, to be paid from here; only on a simulated node.\n\
-            Its memo decides what becomes of the payment: the README lists the words.",
+            "Makes an invoice of another node, to be paid from here; only where money is play money.\n\
+            On the simulated node its memo decides what becomes of the payment: the README lists the words.",
         ),
     ]
 }

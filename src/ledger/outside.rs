@@ -4,6 +4,11 @@ use super::{Ledger, LedgerError};
 use crate::domain::Msat;
 
 impl Ledger {
+    /// Is all money here play money, with a world outside that can be told to pay and to be paid?
+    pub fn is_play_money(&self) -> bool {
+        self.sources.current().is_ok_and(|source| source.outside().is_some())
+    }
+
     /// Pays one of our invoices from outside.
     ///
     /// # Errors

@@ -21,21 +21,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::harness::{Plan, Server, Wallet, hash_of};
 
 /// Servers that may speak to services on this machine.
-fn open(plan: Plan) -> Plan {
+pub(crate) fn open(plan: Plan) -> Plan {
     let lnurl = LnurlPolicy { allow_private: true, own_addresses: true, ..LnurlPolicy::default() };
     let callbacks = CallbackRules { origins: Vec::new(), allow_private: false };
     let limits = Limits { lnurl, callbacks, ..plan.limits.clone() };
     Plan { limits, ..plan }
 }
 
-async fn named(server: &Server, sat: i64, name: &str) -> Wallet {
+pub(crate) async fn named(server: &Server, sat: i64, name: &str) -> Wallet {
     let wallet = server.wallet(sat).await;
     let answer = wallet.admin.patch("/api/v1/wallet", json!({ "lightning_address": name })).await.ok();
     assert_eq!(answer["lightning_address"], name.to_lowercase());
     wallet
 }
 
-fn host(server: &Server) -> String {
+pub(crate) fn host(server: &Server) -> String {
     server.url.trim_start_matches("http://").to_owned()
 }
 

@@ -9,6 +9,7 @@
 #![allow(clippy::pedantic, reason = "tests are read for what they say, not for how")]
 
 mod bolt11;
+mod browser;
 mod clients;
 mod credentials;
 mod databases;

@@ -14,7 +14,7 @@ mod operators;
 mod passkeys;
 mod people;
 mod prefixes;
-mod provider;
+pub(crate) mod provider;
 mod proxies;
 mod resets;
 mod sessions;

@@ -33,7 +33,7 @@ pub(crate) fn pubkey_of(name: &str) -> String {
 }
 
 /// Signs what NIP-01 says.
-fn signed(secret: &[u8], created_at: i64, kind: u64, tags: Value, content: &str) -> Value {
+pub(crate) fn signed(secret: &[u8], created_at: i64, kind: u64, tags: Value, content: &str) -> Value {
     let pubkey = pubkey(secret);
     let id: [u8; 32] = Sha256::digest(json!([0, pubkey, created_at, kind, tags, content]).to_string()).into();
     let sig = Secp256k1::new().sign_schnorr_no_aux_rand(&Message::from_digest(id), &keys(secret));

@@ -30,7 +30,7 @@ const SECRET: &str = "hush & co: 100% + ü";
 
 /// How an id token is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forgery {
+pub(crate) enum Forgery {
     Audience,
     Audiences,
     Party,
@@ -50,13 +50,13 @@ pub(super) enum Forgery {
 
 /// Who is logged in at the provider.
 #[derive(Debug, Clone)]
-pub(super) struct Somebody {
-    pub(super) subject: String,
-    pub(super) email: Option<String>,
-    pub(super) verified: bool,
+pub(crate) struct Somebody {
+    pub(crate) subject: String,
+    pub(crate) email: Option<String>,
+    pub(crate) verified: bool,
 }
 
-pub(super) fn somebody(subject: &str, email: &str, verified: bool) -> Somebody {
+pub(crate) fn somebody(subject: &str, email: &str, verified: bool) -> Somebody {
     Somebody { subject: subject.into(), email: Some(email.into()), verified }
 }
 
@@ -67,24 +67,24 @@ struct Grant {
     who: Somebody,
 }
 
-pub(super) struct State {
+pub(crate) struct State {
     url: String,
     clock: Clock,
-    pub(super) who: Somebody,
-    pub(super) forgery: Option<Forgery>,
+    pub(crate) who: Somebody,
+    pub(crate) forgery: Option<Forgery>,
     /// Does the id token tell the e-mail, or only the user info endpoint?
-    pub(super) email_in_token: bool,
+    pub(crate) email_in_token: bool,
     /// The names of the keys that are published; the first signs.
-    pub(super) keys: Vec<&'static str>,
-    pub(super) keys_asked: usize,
+    pub(crate) keys: Vec<&'static str>,
+    pub(crate) keys_asked: usize,
     codes: HashMap<String, Grant>,
     tokens: HashMap<String, Somebody>,
     count: usize,
 }
 
 /// A provider that runs until it is dropped.
-pub(super) struct Provider {
-    pub(super) url: String,
+pub(crate) struct Provider {
+    pub(crate) url: String,
     state: Data<Mutex<State>>,
     handle: ServerHandle,
 }
@@ -121,7 +121,7 @@ fn published(name: &str) -> Value {
 }
 
 impl Provider {
-    pub(super) async fn start(clock: Clock) -> Self {
+    pub(crate) async fn start(clock: Clock) -> Self {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
         let state = Data::new(Mutex::new(State {
@@ -156,12 +156,12 @@ impl Provider {
         Self { url, state, handle }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
     /// Settings of a server that knows this provider under all four names.
-    pub(super) fn logins(&self) -> Logins {
+    pub(crate) fn logins(&self) -> Logins {
         let client = Client { id: CLIENT.into(), secret: Some(SECRET.to_owned().into()) };
         let issuer =
             Issuer { discovery_url: format!("{}/.well-known/openid-configuration", self.url), client: client.clone() };
@@ -176,7 +176,7 @@ impl Provider {
     }
 
     /// What a browser does from the first click until it is back at our door: the callback's path and the cookie.
-    pub(super) async fn visit(&self, server: &Server, caller: &Caller, path: &str) -> (String, String) {
+    pub(crate) async fn visit(&self, server: &Server, caller: &Caller, path: &str) -> (String, String) {
         let start = caller.get(path).await;
         assert_eq!(start.status, 303, "{}", start.text);
         let cookie = cookie(&start, "sso_state");
@@ -185,13 +185,13 @@ impl Provider {
     }
 
     /// The same and the callback.
-    pub(super) async fn browse(&self, server: &Server, kind: Kind) -> Answer {
+    pub(crate) async fn browse(&self, server: &Server, kind: Kind) -> Answer {
         let (back, cookie) = self.visit(server, &server.anybody(), &format!("/api/v1/auth/{}", kind.name())).await;
         come_back(&server.anybody(), &back, &cookie).await
     }
 
     /// A code that an app fetches itself, with the verifier and where it was sent to.
-    pub(super) async fn code(&self, nonce: Option<&str>) -> Value {
+    pub(crate) async fn code(&self, nonce: Option<&str>) -> Value {
         let (verifier, redirect_uri) = ("v".repeat(50), "app://callback");
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let mut url = reqwest::Url::parse(&format!("{}/authorize", self.url)).unwrap();
@@ -221,12 +221,12 @@ async fn leave(url: &str) -> String {
 }
 
 /// The callback, by a browser with this cookie.
-pub(super) async fn come_back(caller: &Caller, path: &str, cookie: &str) -> Answer {
+pub(crate) async fn come_back(caller: &Caller, path: &str, cookie: &str) -> Answer {
     caller.raw(Method::GET, path, None, &[("Cookie", cookie)]).await
 }
 
 /// `name=value` of a cookie that an answer sets.
-pub(super) fn cookie(answer: &Answer, name: &str) -> String {
+pub(crate) fn cookie(answer: &Answer, name: &str) -> String {
     let mut set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
     let found = set.rfind(|text| text.starts_with(&format!("{name}=")));
     found.unwrap_or_else(|| panic!("no cookie {name}")).split(';').next().unwrap().to_owned()

@@ -157,7 +157,7 @@ async fn every_answer_says_what_is_left() {
             assert_eq!(remaining, before - 1, "{status} {}", answer.text);
         }
     }
-    for page in ["/api/v1/health", "/docs", "/static/satchel.css", "/openapi.json"] {
+    for page in ["/api/v1/health", "/docs", "/static/app.css", "/openapi.json"] {
         assert_eq!(header(&anybody.get(page).await, "ratelimit-limit"), None, "{page}");
     }
     assert_eq!(left[&1000], 995);

@@ -33,7 +33,14 @@ async fn everything_leads_to_the_first_install_until_it_is_done() {
     }
     let register = json!({ "username": "alice", "password": PASSWORD, "password_repeat": PASSWORD });
     assert_eq!(server.anybody().post("/api/v1/auth/register", register.clone()).await.status, 307);
-    for path in ["/first_install", "/static/first-install.js", "/api/v1/health", "/api/v1/ready"] {
+    for path in [
+        "/first_install",
+        "/static/app.js",
+        "/static/pages/first-install.js",
+        "/api/v1/server",
+        "/api/v1/health",
+        "/api/v1/ready",
+    ] {
         assert_eq!(server.anybody().get(path).await.status, 200, "{path}");
     }
     assert_eq!(install(&server, naming("username", json!("boss"))).await.status, 200);

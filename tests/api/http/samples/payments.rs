@@ -242,5 +242,12 @@ pub(super) const SAMPLES: &[Sample] = &[
     plain("GET /docs", |_| "/docs".into()),
     plain("GET /first_install", |_| "/first_install".into()),
     plain("GET /", |_| "/".into()),
-    plain("GET /static/{file}", |_| "/static/satchel.css".into()),
+    plain("GET /wallet", |_| "/wallet".into()),
+    plain("GET /wallets", |_| "/wallets".into()),
+    plain("GET /account", |_| "/account".into()),
+    plain("GET /keys", |_| "/keys".into()),
+    plain("GET /server", |_| "/server".into()),
+    plain("GET /static/{file}", |_| "/static/app.css".into()),
+    plain("GET /static/{folder}/{file}", |_| "/static/ui/kit.js".into()),
+    plain("GET /api/v1/server", |_| "/api/v1/server".into()),
 ];

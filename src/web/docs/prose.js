@@ -1,7 +1,7 @@
 // Descriptions are CommonMark. This reads the part of it that doc comments use (paragraphs, lists, code,
 // emphasis, links) and builds nodes, so that a description can never bring markup of its own.
 
-import { h } from "./dom.js";
+import { h } from "../ui/kit.js";
 
 /** Nodes for a whole text. */
 export function prose(text) {

@@ -1,7 +1,7 @@
 // A schema as a tree one can read: a line per member, opened level by level. A level is built when it is
 // opened, so that a schema which contains itself costs nothing.
 
-import { h } from "./dom.js";
+import { h } from "../ui/kit.js";
 import { plain, typeText } from "./openapi.js";
 import { inline } from "./prose.js";
 

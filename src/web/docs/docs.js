@@ -1,6 +1,6 @@
 // The API page: reads /openapi.json and shows every operation; a body is built when it is opened.
 
-import { byId, copyButton, fill, h } from "./dom.js";
+import { byId, copyButton, fill, h, speak } from "../ui/kit.js";
 import { alternatives, groups, isPublic, operations, schemeLabel } from "./openapi.js";
 import { inline, prose } from "./prose.js";
 import { member, schemaTree } from "./schema-tree.js";
@@ -10,6 +10,7 @@ import { tryIt } from "./try.js";
 const shown = [];
 
 async function start() {
+  await speak("en");
   let doc;
   try {
     const response = await fetch("/openapi.json");

@@ -1,6 +1,6 @@
 // The example command and the form that sends the real thing, both fed by the same fields.
 
-import { copyButton, fill, h } from "./dom.js";
+import { copyButton, fill, h } from "../ui/kit.js";
 import { alternatives, bodyExample, isPublic, plain, schemeLabel } from "./openapi.js";
 import { carrier, curl, headers, isList, target } from "./request.js";
 
