@@ -1,4 +1,4 @@
-//! The outside world of a simulated node, for demonstrations.
+//! The world outside of a network of play money.
 
 use super::{Ledger, LedgerError};
 use crate::domain::Msat;
@@ -12,7 +12,7 @@ impl Ledger {
     /// Pays one of our invoices from outside.
     ///
     /// # Errors
-    /// When the node is a real one, or the invoice cannot be paid.
+    /// When the money is real, or the invoice cannot be paid.
     pub fn pay_from_outside(&self, bolt11: &str, amount: Option<Msat>) -> Result<(), LedgerError> {
         let source = self.sources.current()?;
         let outside = source.outside().ok_or_else(not_play_money)?;
@@ -22,7 +22,7 @@ impl Ledger {
     /// Makes an invoice of another node, for us to pay.
     ///
     /// # Errors
-    /// When the node is a real one, or the invoice cannot be made.
+    /// When the money is real, or the invoice cannot be made.
     pub fn invoice_from_outside(&self, amount: Msat, memo: &str, expiry_seconds: u64) -> Result<String, LedgerError> {
         let source = self.sources.current()?;
         let outside = source.outside().ok_or_else(not_play_money)?;

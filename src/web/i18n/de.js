@@ -26,7 +26,7 @@ export default {
   "copied": "Kopiert",
   "copied.not": "Kopieren ging nicht",
   "play.short": "Spielgeld",
-  "play.long": "Dieser Server läuft mit einem simulierten Lightning-Knoten. Alles Geld hier ist Spielgeld.",
+  "play.long": "Dieser Server läuft in einem privaten Lightning-Netz. Alles Geld hier ist Spielgeld.",
 
   "error.title": "Das hat nicht geklappt",
   "error.id": "Anfrage {id}",
@@ -147,7 +147,7 @@ export default {
   "receive.title": "Zu bezahlen",
   "receive.waiting": "Warte auf die Zahlung …",
   "receive.practice": "Mit Spielgeld bezahlen",
-  "receive.practice.failed": "Der simulierte Knoten konnte sie nicht bezahlen.",
+  "receive.practice.failed": "Die Außenwelt konnte sie nicht bezahlen.",
   "receive.app": "In einer App öffnen",
   "receive.paid": "Bezahlt",
   "send.target": "An wen",

@@ -26,7 +26,7 @@ export default {
   "copied": "Copiado",
   "copied.not": "No se pudo copiar",
   "play.short": "dinero de juego",
-  "play.long": "Este servidor usa un nodo Lightning simulado. Todo el dinero aquí es de juego.",
+  "play.long": "Este servidor usa una red Lightning privada. Todo el dinero aquí es de juego.",
 
   "error.title": "No ha funcionado",
   "error.id": "Petición {id}",
@@ -147,7 +147,7 @@ export default {
   "receive.title": "Por cobrar",
   "receive.waiting": "Esperando el pago …",
   "receive.practice": "Pagarla con dinero de juego",
-  "receive.practice.failed": "El nodo simulado no pudo pagarla.",
+  "receive.practice.failed": "El mundo exterior no pudo pagarla.",
   "receive.app": "Abrir en una aplicación",
   "receive.paid": "Pagado",
   "send.target": "A quién pagar",

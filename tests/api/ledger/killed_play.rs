@@ -33,7 +33,7 @@ async fn agreed(process: &Process, root: &str) -> Value {
 async fn s27_killed_with_payments_in_flight_the_books_and_the_node_agree() {
     let folder = Folder::new();
     let mut process = start(&folder).await;
-    assert!(process.greeting.contains("play node, regtest — play money"), "{}", process.greeting);
+    assert!(process.greeting.contains("regtest — play money"), "{}", process.greeting);
     let root = process.install().await;
     let wallet = process.wallet(&root, CREDIT).await;
     let (admin, invoice) = (text(&wallet, "adminkey"), text(&wallet, "inkey"));
