@@ -164,7 +164,7 @@ fn begin_anew() -> String {
 fn greet(settings: &Settings, app: &App, database: &str) -> Result<(), Failure> {
     let url = settings.public_url(app.address())?;
     let (source, network) = (app.ledger().source_name(), app.ledger().network());
-    let play = if network != "mainnet" { " — play money, no real bitcoin" } else { "" };
+    let play = if network == "mainnet" { "" } else { " — play money, no real bitcoin" };
     say(&format!("Satchel {} listens on {url}", env!("CARGO_PKG_VERSION")))?;
     say(&format!("  data       {}", settings.data_dir.display()))?;
     say(&format!("  database   {database}"))?;

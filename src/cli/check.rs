@@ -59,18 +59,17 @@ pub(super) async fn run(
 
 /// A node against the books, in words.
 fn told_by(report: &Reconciliation) -> String {
-    let mut text = match (report.node, report.spare) {
+    let mut lines = vec![match (report.node, report.spare) {
         (Some(node), Some(spare)) => format!("The source {} holds {node}: {spare} beyond what is owed.", report.source),
         _ => format!("The source {} does not answer.", report.source),
-    };
-    for one in &report.differences {
+    }];
+    lines.extend(report.differences.iter().map(|one| {
         let Difference { payment_hash, status, amount, node_says, difference } = one;
-        let line = format!("\n  {payment_hash}  {status}, {amount} here; the node says {node_says} ({difference})");
-        text.push_str(&line);
-    }
+        format!("  {payment_hash}  {status}, {amount} here; the node says {node_says} ({difference})")
+    }));
     let silent = report.unanswered;
-    text.push_str(&format!("\n  It was asked about {} payments and left {silent} unanswered.", report.asked));
-    text
+    lines.push(format!("  It was asked about {} payments and left {silent} unanswered.", report.asked));
+    lines.join("\n")
 }
 
 fn nodes_json(report: &Reconciliation) -> Value {

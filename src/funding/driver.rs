@@ -20,8 +20,11 @@ pub struct Driver {
     /// The settings that it reads.
     pub fields: &'static [&'static str],
     /// Reads the settings and makes the source. Calls nobody: a source that is down is one that is made.
-    pub open: fn(&Fields, &Setup) -> Result<Arc<dyn FundingSource>, BadField>,
+    pub open: fn(&Fields, &Setup) -> Opened,
 }
+
+/// A source, or what is wrong with its settings.
+pub type Opened = Result<Arc<dyn FundingSource>, BadField>;
 
 /// What a driver gets besides its settings.
 #[derive(Clone)]

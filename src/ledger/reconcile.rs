@@ -118,7 +118,7 @@ impl Ledger {
                     }
                 }
                 SourceEvent::PaymentChanged { payment_hash } => {
-                    self.ask_about_hash(&source.name, &payment_hash).await?
+                    self.ask_about_hash(&source.name, &payment_hash).await?;
                 }
             }
             self.store.counter_raise(cursor.clone(), position).await?;

@@ -82,7 +82,7 @@ impl EmbeddedNode {
                 return Err(down);
             }
         };
-        Ok(Self::listening(name, node, &journal, clock, network, runtime)?)
+        Self::listening(name, node, &journal, clock, network, runtime)
     }
 
     fn listening(
@@ -186,12 +186,12 @@ fn start(options: Options, handle: tokio::runtime::Handle) -> Result<Arc<Node>, 
         let parsed: SocketAddress = address
             .parse()
             .map_err(|_| SourceDown(format!("{address:?} is no address to listen on, such as 0.0.0.0:9735")))?;
-        builder.set_listening_addresses(vec![parsed]).map_err(|error| not_built(error))?;
+        builder.set_listening_addresses(vec![parsed]).map_err(not_built)?;
     }
     if let Some(alias) = options.alias {
-        builder.set_node_alias(alias).map_err(|error| not_built(error))?;
+        builder.set_node_alias(alias).map_err(not_built)?;
     }
-    let node = builder.build().map_err(|error| not_built(error))?;
+    let node = builder.build().map_err(not_built)?;
     node.start().map_err(|error| SourceDown(format!("the node does not start: {error}")))?;
     Ok(Arc::new(node))
 }

@@ -10,7 +10,7 @@ use ldk_node::{
 
 use super::{EmbeddedNode, hash_of, msat, preimage_of};
 use crate::{
-    domain::{Msat, PaymentHash, ids::array_from_hex},
+    domain::{Msat, PaymentHash, Time, ids::array_from_hex},
     funding::{AttemptRef, Outcome, Payee, PaymentOrder, SourceDown},
 };
 
@@ -58,7 +58,7 @@ impl EmbeddedNode {
             Told::Nothing => Outcome::NotFound,
             Told::Unclear(why) => Outcome::Unknown(why),
             Told::Failed(at) => {
-                let handed_over = attempt.dispatched_at.map_or(i64::MAX, |at| at.unix());
+                let handed_over = attempt.dispatched_at.map_or(i64::MAX, Time::unix);
                 let reason = "the node found no way to pay it".to_owned();
                 match at.cmp(&handed_over) {
                     std::cmp::Ordering::Greater => Outcome::Failed { attempt: attempt.attempt, reason },

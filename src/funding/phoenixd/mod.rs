@@ -110,7 +110,7 @@ impl Phoenixd {
             Ok(reply) => reply,
             Err(lost) => return lost.of_order(),
         };
-        match self.answered(&reply) {
+        match Self::answered(&reply) {
             Ordered::Paid(paid) => paid,
             Ordered::Refused(why) => Outcome::NotSent(why),
             Ordered::Unclear(why) => Outcome::Unknown(why),
@@ -118,7 +118,7 @@ impl Phoenixd {
         }
     }
 
-    fn answered(&self, reply: &Reply) -> Ordered {
+    fn answered(reply: &Reply) -> Ordered {
         match reply.status {
             // it looks at the password and at what it was given before it does anything
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {

@@ -62,8 +62,8 @@ pub(super) async fn may_send(conn: &mut Conn, source: &str) -> Result<(), StoreE
     }
 }
 
-pub(in crate::store) async fn stopping(conn: &mut Conn, source: &String) -> Result<Option<Alarm>, StoreError> {
-    let open = with_payments!().filter(alarms::source.eq_any([source.as_str(), EVERY_SOURCE]));
+pub(in crate::store) async fn stopping(conn: &mut Conn, source: &str) -> Result<Option<Alarm>, StoreError> {
+    let open = with_payments!().filter(alarms::source.eq_any([source, EVERY_SOURCE]));
     let open = open.filter(alarms::acknowledged_at.is_null());
     Ok(open.order(alarms::id).select(Alarm::as_select()).first(conn).await.optional()?)
 }
