@@ -23,6 +23,8 @@ let left = new AbortController();
 async function start() {
   dress();
   const wanted = memory.get("language") ?? navigator.language.slice(0, 2);
+  // the page's own module comes along with the words; what becomes of it is seen when it is shown
+  PAGES[location.pathname]?.load().catch(() => null);
   const signedIn = document.cookie.includes("is_lnbits_user_authorized=true");
   const [, server, user] = await Promise.all([
     speak(wanted),

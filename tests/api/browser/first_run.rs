@@ -23,5 +23,20 @@ async fn a_newcomer_names_the_super_user_and_finds_money_in_the_wallet() {
     browser.look("first-run-done").await;
     browser.press("Open the wallet").await;
     browser.reads("100,000").await;
+    // an invoice is made and paid, and another one from outside, without anything but this page
+    browser.press("Receive").await;
+    browser.write("Amount", "2500").await;
+    browser.press("Make the invoice").await;
+    browser.press("Pay it with play money").await;
+    browser.until("document.querySelector('dialog .tick')").await;
+    browser.press("Done").await;
+    browser.press("Send").await;
+    browser.press("Take a practice invoice").await;
+    browser.press("Pay 2,100 sat").await;
+    browser.until("document.querySelector('dialog .tick')").await;
+    browser.press("Done").await;
+    browser.until("document.querySelector('.purse .balance').textContent.startsWith('100,397.9')").await;
+    browser.look("first-run-wallet").await;
+    server.assert_sound().await;
     browser.close().await;
 }
