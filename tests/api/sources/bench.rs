@@ -200,7 +200,8 @@ where
                 let desk = Arc::clone(&troubled);
                 if trouble == Some(Trouble::ErrorBefore) {
                     let answer = request.into_response(server_error());
-                    return Box::pin(async move { Ok(answer) }) as LocalBoxFuture<'static, Result<_, Error>>;
+                    let refused: OnItsWay = Box::pin(async move { Ok(answer) });
+                    return refused;
                 }
                 let served = service.call(request);
                 Box::pin(async move { Ok(troubled_by(trouble, served.await?.map_into_boxed_body(), &desk).await) })
@@ -217,6 +218,9 @@ where
     tokio::spawn(server.disable_signals().run());
     Door(address)
 }
+
+/// An answer on its way.
+type OnItsWay = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
 async fn troubled_by(
     trouble: Option<Trouble>,

@@ -362,7 +362,8 @@ pub async fn it_commits_to_a_description_elsewhere(row: &'static Row) {
     if let Ok(issued) = bench.source.create_invoice(order).await {
         let parsed = satchel::domain::bolt11::parse(&issued.bolt11).unwrap().parsed;
         let hash = parsed.into_signed_raw();
-        assert_eq!(hash.description_hash().unwrap().0.as_ref() as &[u8], &[7_u8; 32]);
+        let committed: &[u8; 32] = hash.description_hash().unwrap().0.as_ref();
+        assert_eq!(committed, &[7; 32]);
     }
 }
 
@@ -644,11 +645,9 @@ type Events<'a> = futures_util::stream::BoxStream<'a, Result<Positioned, satchel
 async fn next_receipt(events: &mut Events<'_>) -> (PaymentHash, Msat, i64) {
     let next = async {
         loop {
-            match events.next().await.expect("the stream ended").unwrap() {
-                (position, SourceEvent::InvoicePaid { payment_hash, amount, .. }) => {
-                    return (payment_hash, amount, position);
-                }
-                _ => {}
+            let (position, event) = events.next().await.expect("the stream ended").unwrap();
+            if let SourceEvent::InvoicePaid { payment_hash, amount, .. } = event {
+                return (payment_hash, amount, position);
             }
         }
     };

@@ -164,7 +164,7 @@ impl Desk {
         }
         let attempt = {
             let mut attempts = self.attempts.lock().unwrap();
-            let number = PaymentId(attempts.len() as i64 + 1001);
+            let number = PaymentId(i64::try_from(attempts.len()).unwrap() + 1001);
             let attempt = Attempt { number, hash, amount, fee_limit, bolt11, began: self.now() };
             attempts.push(attempt.clone());
             attempt

@@ -175,9 +175,16 @@ async fn incoming_one(request: HttpRequest, desk: Data<Desk>, hash: Path<String>
     HttpResponse::Ok().json(receipt(&issued, &state, at))
 }
 
-async fn incoming(request: HttpRequest, desk: Data<Desk>, query: Query<HashMap<String, i64>>) -> HttpResponse {
+#[derive(serde::Deserialize)]
+struct Page {
+    from: i64,
+    limit: usize,
+    offset: usize,
+}
+
+async fn incoming(request: HttpRequest, desk: Data<Desk>, query: Query<Page>) -> HttpResponse {
     let_in!(request, desk);
-    let (from, limit, offset) = (query["from"], query["limit"] as usize, query["offset"] as usize);
+    let Page { from, limit, offset } = *query;
     let mut found = Vec::new();
     for money in desk.receipts().iter().rev().filter(|money| money.at.0 / 1000 >= from) {
         let issued = desk.invoice_by_hash(money.hash.as_str()).unwrap();
