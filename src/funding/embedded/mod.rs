@@ -1,7 +1,7 @@
 //! A Lightning node inside the server: LDK, with channels of its own.
 //!
 //! It runs on a runtime of its own, because parts of it block: opening, sending and syncing are handed to threads that
-//! may wait. What it reports is written to a [journal](journal::Journal) before the node forgets that it said so;
+//! may wait. What it reports is written to a journal before the node forgets that it said so;
 //! positions in that journal are the cursor of the event stream, so that nothing is lost between the two.
 
 mod journal;
